@@ -1,0 +1,285 @@
+"""The messages between a kiosk and central under ``/v1``, and what the feed's rows look like.
+
+JSON over HTTP. Requests refuse unknown fields; answers ignore them, so that central may be newer than a
+kiosk. Bytes travel as standard Base64 with padding (RFC 4648 section 4).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+MAX_RECORDS: Final = 1000
+MAX_RIGHTS: Final = 500
+MAX_GRANTS: Final = 500
+MAX_ROWS: Final = 5000
+MAX_WAIT_S: Final = 60.0
+ANSWER_HEADER: Final = "KMC-Answer"
+
+
+def to_base64(data: bytes) -> str:
+    """Standard Base64 with padding."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of strict standard Base64. Raises ValueError."""
+    try:
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as fault:
+        raise ValueError("not Base64") from fault
+
+
+def _bytes_from(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return from_base64(value)
+    raise ValueError("Base64 text expected")
+
+
+Wired = Annotated[
+    bytes,
+    BeforeValidator(_bytes_from),
+    PlainSerializer(to_base64, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
+"""Bytes that are Base64 text on the wire; validated models hold ``bytes``."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+RightKey = Annotated[
+    str, Field(min_length=5, max_length=120, pattern=r"^[hf][0-9]{1,18}/[a-z0-9-]{1,40}/[0-9A-Za-z-]{1,40}$")
+]
+
+
+class Request(BaseModel):
+    """A body that a kiosk sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """A body that central sends."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class EnrolRequest(Request):
+    """``POST /v1/enrol``, signed by the new device key with keyid ``enrol``."""
+
+    ticket: str = Field(min_length=1, max_length=64)
+    public: Wired = Field(min_length=32, max_length=32)
+    """The device's raw Ed25519 public key."""
+    name: str = Field(default="", max_length=80)
+
+
+class EnrolAnswer(Answer):
+    """What a newly enrolled kiosk keeps: its signed enrolment and whom to trust."""
+
+    enrolment: Wired
+    keyset: Wired
+    roots: list[Wired]
+    """Raw public keys of the two root keys."""
+    central_kid: Wired
+    pepper: Wired
+    """32 bytes: the pepper of officers' PINs."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class SignedRecord(Request):
+    """One journal record as the kiosk signed it."""
+
+    record: Wired = Field(min_length=1, max_length=16 * 1024)
+    signature: Wired = Field(min_length=64, max_length=64)
+
+
+class PrivateNote(Request):
+    """Personal text of a record, bound to it by a salted commitment; erasable at central."""
+
+    seq: Count
+    salt: Wired = Field(max_length=64)
+    text: str = Field(max_length=4000)
+
+
+class JournalRequest(Request):
+    """``POST /v1/journal``: records ``from_seq``, ``from_seq + 1``, … of one generation."""
+
+    gen: Annotated[int, Field(ge=1, lt=2**31)]
+    from_seq: Annotated[int, Field(ge=1, lt=2**63)]
+    records: list[SignedRecord] = Field(max_length=MAX_RECORDS)
+    private: list[PrivateNote] = Field(default_factory=list, max_length=MAX_RECORDS)
+
+
+class Conflict(Answer):
+    """A case that people settle: what central saw, and the pickups it names."""
+
+    code: str
+    right: str = ""
+    refs: list[str] = Field(default_factory=list)
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class JournalAnswer(Answer):
+    """How far central has this generation's journal."""
+
+    status: Literal["ok", "gap", "fork", "stale_gen"]
+    gap_from: int | None = None
+    """The first sequence number that central lacks; with ``gap``."""
+    acked_seq: int
+    durable_seq: int
+    head: str
+    """Hex SHA-256 of the record at ``acked_seq``; zeros if none."""
+    conflicts: list[Conflict] = Field(default_factory=list)
+    """Cases opened by this push; a repeated push does not repeat them."""
+    quarantined: list[int] = Field(default_factory=list)
+
+
+class RightsRequest(Request):
+    """``POST /v1/rights``: rights the kiosk wants now."""
+
+    rights: list[RightKey] = Field(min_length=1, max_length=MAX_RIGHTS)
+
+
+class RightAnswer(Answer):
+    """What became of one wanted right."""
+
+    right: str
+    status: Literal["granted", "held", "taken", "recalled", "unknown", "closed", "later"]
+    grant: Wired | None = None
+    point: int | None = None
+    kiosk: str | None = None
+    at: str | None = None
+    """ISO local time of the last pickup; with ``taken``."""
+    ref: str | None = None
+
+
+class RightsAnswer(Answer):
+    """One answer for each wanted right, in the order asked."""
+
+    answers: list[RightAnswer]
+
+
+class PollRequest(Request):
+    """``POST /v1/poll``: heartbeat and long-poll in one."""
+
+    gen: Annotated[int, Field(ge=1, lt=2**31)]
+    versions: dict[str, str] = Field(default_factory=dict, max_length=32)
+    health: dict[str, Any] = Field(default_factory=dict, max_length=64)
+    queue: Count = 0
+    highest_grant_rev: Count = 0
+    grants_digest: str = Field(default="0", pattern=r"^[0-9]{1,20}$")
+    cursor: str = Field(default="", max_length=2000)
+    wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] = 0.0
+
+
+class PollAnswer(Answer):
+    """What waits for the kiosk."""
+
+    changes_waiting: bool
+    recalls: list[str] = Field(default_factory=list)
+    grants: list[Wired] = Field(default_factory=list)
+    grant_rev: int
+    """Rev of the last grant in ``grants``, else what the kiosk said: its next ``highest_grant_rev``."""
+    grants_more: bool = False
+    grants_reset: bool = False
+    """The kiosk's digest differed: delivery starts again from 0."""
+    time_ms: int
+    incarnation: int
+    acked_seq: int
+
+
+class ColumnarRows(Answer):
+    """Rows of one kind, as arrays in the order of ``columns``."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class Checkpoint(Answer):
+    """A bucket is complete up to ``rev``; its rows then sum up to ``checksum``."""
+
+    bucket: str
+    rev: int
+    checksum: str
+
+
+class ChangesAnswer(Answer):
+    """One page of ``GET /v1/changes``. A page never splits a rev."""
+
+    tables: dict[str, ColumnarRows] = Field(default_factory=dict)
+    tombstones: dict[str, list[list[Any]]] = Field(default_factory=dict)
+    next: str
+    more: bool
+    checkpoint: Checkpoint | None = None
+
+
+class HealthAnswer(Answer):
+    """``GET /v1/health``; unsigned, so only a hint."""
+
+    ok: bool
+    time_ms: int
+
+
+class ErrorAnswer(Answer):
+    """Body of every answer whose status is not 2xx."""
+
+    code: str
+    message: str
+
+
+CITY: Final = "city"
+"""The bucket that every kiosk follows; the other is ``p<point id>``."""
+
+
+def point_bucket(point_id: int) -> str:
+    """Name of a service point's bucket."""
+    return f"p{point_id}"
+
+
+FEED_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "agency": ("id", "name", "short"),
+    "point": ("id", "name", "district", "kind"),
+    "kiosk": ("id", "point_id", "counter", "keeper", "state"),
+    "program": ("id", "version", "doc"),
+    "denied_card": ("card_no", "issue_no", "reason", "since"),
+    "keyset": ("id", "doc"),
+    "holder": (
+        "id", "card_no", "issue_no", "name", "birth", "nik_last4", "nik_hash", "family_id", "point_id", "status",
+    ),
+    "guardian": ("id", "child_id", "guardian_id", "relation", "valid_from", "valid_until", "revoked_at"),
+    "entitlement": (
+        "id", "version", "subject", "program_id", "quantity", "valid_from", "valid_until", "status",
+    ),
+    "right": (
+        "right", "held_by", "point_id", "quantity", "spent", "last_at", "last_point_id", "last_ref",
+    ),
+    "officer": ("username", "name", "role", "point_id", "pin_hash", "valid_until"),
+}  # fmt: skip
+"""Columns of each kind of row, in the order of the wire."""
+
+FEED_KEYS: Final[Mapping[str, int]] = {kind: 2 if kind == "denied_card" else 1 for kind in FEED_COLUMNS}
+"""How many leading columns are a row's key; a tombstone carries just these."""
+
+CITY_KINDS: Final = ("agency", "point", "kiosk", "program", "denied_card", "keyset")
+POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right", "officer")
+
+
+def row_hash(kind: str, values: Sequence[Any]) -> int:
+    """First 8 bytes, as a signed big-endian integer, of SHA-256 of the row's canonical JSON.
+
+    ``values`` are the row's columns in FEED_COLUMNS order: text, integers or null.
+    """
+    text = json.dumps([kind, *values], separators=(",", ":"), ensure_ascii=False)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big", signed=True)
+
+
+def checksum_of(hashes: Iterable[int]) -> str:
+    """Sum of row hashes modulo 2^64, as unsigned decimal text."""
+    return str(sum(hashes) % 2**64)
