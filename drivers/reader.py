@@ -1,0 +1,132 @@
+"""The one interface of every reader: a cheap device reference, a connection opened from it, typed events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self, TypeAlias
+
+from kiosk.errors import EnvironmentFault, KioskError
+from kiosk.values import CardRead
+
+Kind: TypeAlias = Literal["nfc", "qr"]
+Capability: TypeAlias = Literal["type_a", "type_f", "qr", "lamp", "buzzer", "virtual"]
+FeedbackWhat: TypeAlias = Literal["ok", "attention"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReference:
+    """A reader that was listed, not opened: cheap, comparable, safe to keep."""
+
+    kind: Kind
+    path: str
+    """What opens it: ``usb:001:004``, ``udp:127.0.0.1:5000``, ``/dev/video0``, a URL or a file."""
+    name: str = ""
+    fingerprint: str = ""
+    """Stays the same when the device is plugged again: vendor:product:serial, or the path."""
+    capabilities: frozenset[Capability] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The device is open and polled from now on."""
+
+    kind: Kind
+    device: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A card was found and its read has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """The card or code that was read, or gave a fault, has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """Something went wrong and the reader goes on: a card it cannot read, a line nobody understands."""
+
+    fault: KioskError
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The device or the process that serves it is gone; nothing is read until the next ``Ready``."""
+
+    fault: EnvironmentFault
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Counts since the device was opened."""
+
+    polls: int
+    reads: int
+    faults: int
+
+
+PollEvent: TypeAlias = Reading | CardRead | Lifted | Faulted
+"""What ``poll`` of a connection returns."""
+
+ReaderEvent: TypeAlias = Ready | Reading | CardRead | Lifted | Faulted | Gone | Health
+"""What a reader process tells the kiosk."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The running counts behind ``health()`` of a connection."""
+
+    polls: int = 0
+    reads: int = 0
+    faults: int = 0
+
+    def count(self, event: PollEvent | None) -> None:
+        """One poll went by and gave this event."""
+        self.polls += 1
+        if isinstance(event, CardRead):
+            self.reads += 1
+        elif isinstance(event, Faulted):
+            self.faults += 1
+
+    def health(self) -> Health:
+        """The counts now."""
+        return Health(self.polls, self.reads, self.faults)
+
+
+class ReaderConnection(Protocol):
+    """An open reader. Entering opens the device and raises EnvironmentFault; leaving closes it, always.
+
+    ``reference`` may become more exact (name) once the device is open. ``interval_s`` is how long the loop
+    rests after a poll that found nothing; 0 when ``poll`` waits for its device itself.
+    """
+
+    @property
+    def reference(self) -> DeviceReference: ...
+
+    @property
+    def interval_s(self) -> float: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def poll(self) -> PollEvent | None:
+        """Look once, within 2 s; at most one event. Raises EnvironmentFault when the device is gone."""
+        ...
+
+    def health(self) -> Health:
+        """Counts since the device was opened."""
+        ...
+
+    def feedback(self, what: FeedbackWhat) -> bool:
+        """Show ``ok`` or ``attention`` on the device's lamp or buzzer; False if it has none."""
+        ...
