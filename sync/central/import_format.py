@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 
-FORMAT = "kmc-import/1"
+FORMAT: Literal["kmc-import/1"] = "kmc-import/1"
 MAX_BYTES = 256 * 1024 * 1024
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -37,6 +37,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9-]{2,40}$")]
 Subject = Annotated[str, Field(pattern=r"^[hf][1-9][0-9]{0,15}$")]
 Digits16 = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
 Chip = Literal["NTAG215", "FeliCa", "DESFire"]
+Relation = Literal["mother", "father", "grandmother", "grandfather", "aunt", "uncle", "sibling", "guardian"]
 
 
 class Entry(BaseModel):
@@ -98,7 +99,7 @@ class Guardian(Entry):
     id: Id
     child_id: Id
     guardian_id: Id
-    relation: Literal["mother", "father", "grandmother", "grandfather", "aunt", "uncle", "sibling", "guardian"]
+    relation: Relation
     valid_from: Day
     valid_until: Day | None = None
     revoked_at: Day | None = None
@@ -133,7 +134,7 @@ class Officer(Entry):
 
 
 class Card(Entry):
-    """A card wanted, or one handed out before; every status but ``active`` is on the deny list since ``since``.
+    """A card wanted or one handed out before; any status but ``active`` puts it on the deny list from ``since``.
 
     ``uid`` (hex) is known once a chip has been written; virtual chips have it from the start.
     """
@@ -201,7 +202,7 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read: the well-shaped entries, their places in the file, and what was wrong with the others."""
+    """What was read: the well-shaped entries, their places in the file, and what was wrong elsewhere."""
 
     document: ImportDocument | None
     """None if the document itself cannot be understood (no JSON, another format)."""
