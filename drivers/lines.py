@@ -1,4 +1,4 @@
-"""JSON lines between a reader process and the kiosk: events out, commands in, and the loop that serves them."""
+"""JSON lines between a reader process and the kiosk: events out, commands in, the loop that serves them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TextIO, TypeAlias
 
 from drivers.reader import (
@@ -31,6 +31,9 @@ MAX_LINE_BYTES = 16 * 1024
 """Longest line either way, without its newline."""
 
 HEALTH_EVERY_S = 1.0
+
+MOST_COMMANDS = 16
+"""Commands taken between two polls: a flood of them never keeps cards waiting."""
 
 EXIT_OK = 0
 EXIT_FAULT = 1
@@ -64,9 +67,10 @@ def garbled(reason: str) -> Faulted:
 
 def encode_event(event: ReaderEvent) -> str:
     """The event as one line of ASCII JSON with its newline, never above MAX_LINE_BYTES."""
+    document: dict[str, Any]
     match event:
         case Ready(kind, device, name):
-            document: dict[str, Any] = {"event": "ready", "kind": kind, "device": device, "name": name}
+            document = {"event": "ready", "kind": kind, "device": device, "name": name}
         case CardRead():
             document = {
                 "event": "read",
@@ -89,8 +93,8 @@ def encode_event(event: ReaderEvent) -> str:
                 "message": fault.message,
                 "detail": fault.detail,
             }
-        case Health(polls, reads, faults):
-            document = {"event": "health", "polls": polls, "reads": reads, "faults": faults}
+        case _:
+            document = {"event": "health", **asdict(event)}
     line = json.dumps(document, separators=(",", ":"), default=str)
     if len(line) > MAX_LINE_BYTES:
         return encode_event(_too_long(event))
@@ -100,11 +104,10 @@ def encode_event(event: ReaderEvent) -> str:
 def _too_long(event: ReaderEvent) -> ReaderEvent:
     if isinstance(event, CardRead):
         return Faulted(CardFault("card_oversized", "what the card holds does not fit into a line"))
-    if isinstance(event, (Faulted, Gone)):
-        short = type(event.fault)(event.fault.code, event.fault.message[:200])
-        return (
-            Gone(short) if isinstance(short, EnvironmentFault) and isinstance(event, Gone) else Faulted(short)
-        )
+    if isinstance(event, Gone):
+        return Gone(EnvironmentFault(event.fault.code[:60], event.fault.message[:200]))
+    if isinstance(event, Faulted):
+        return Faulted(type(event.fault)(event.fault.code[:60], event.fault.message[:200]))
     return Faulted(EnvironmentFault("reader_garbled", "an event did not fit into a line"))
 
 
@@ -177,11 +180,7 @@ def _detail(document: dict[str, Any]) -> dict[str, Any]:
     value = document.get("detail", {})
     if not isinstance(value, dict):
         raise _Garbage("detail is not an object")
-    return {
-        key: item
-        for key, item in value.items()
-        if key.isidentifier() and key not in ("code", "message", "self")
-    }
+    return {key: item for key, item in value.items() if key not in ("code", "message", "self")}
 
 
 def _event(document: dict[str, Any]) -> ReaderEvent:
@@ -259,8 +258,7 @@ class CommandLines:
         return self._waiting.popleft() if self._waiting else None
 
     def _fill(self, wait_s: float) -> None:
-        if self._fd < 0:
-            assert self._stream is not None
+        if self._fd < 0 and self._stream is not None:
             line = self._stream.readline(MAX_LINE_BYTES + 1)
             if line == "":
                 self.ended = True
@@ -277,13 +275,13 @@ class CommandLines:
             self.ended = True
             return
         self._buffer += chunk
-        *lines, rest = self._buffer.split(b"\n")
+        *lines, rest = bytes(self._buffer).split(b"\n")
         for line in lines:
             if self._skipping:
                 self._skipping = False
             elif line.strip():
-                self._waiting.append(parse_command(bytes(line)))
-        self._buffer = rest
+                self._waiting.append(parse_command(line))
+        self._buffer = bytearray(rest)
         if len(rest) > MAX_LINE_BYTES:
             if not self._skipping:
                 self._waiting.append(garbled("longer than 16 KiB"))
@@ -343,15 +341,16 @@ def _loop(
     health_at = started + HEALTH_EVERY_S
     rest_s = 0.0
     while True:
-        command = commands.take(rest_s)
-        while command is not None:
+        for wait_s in (rest_s, *(0.0,) * MOST_COMMANDS):
+            command = commands.take(wait_s)
+            if command is None:
+                break
             if isinstance(command, Stop):
                 return EXIT_OK
             if isinstance(command, Feedback):
                 connection.feedback(command.what)
             else:
                 tell(command)
-            command = commands.take(0)
         if commands.ended and not once:
             return EXIT_OK
 
