@@ -169,7 +169,7 @@ def verify_request(
 
 
 def check_clock(created: int, now: float) -> None:
-    """Raises CentralFault ``clock`` if a request was made more than MAX_SKEW_S from ``now`` (Unix seconds)."""
+    """Raises CentralFault ``clock`` beyond MAX_SKEW_S between ``created`` and ``now`` (Unix seconds)."""
     if abs(created - now) > MAX_SKEW_S:
         raise CentralFault("clock", "the sender's clock is far from central's", created=created, now=int(now))
 

@@ -251,7 +251,8 @@ FEED_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "denied_card": ("card_no", "issue_no", "reason", "since"),
     "keyset": ("id", "doc"),
     "holder": (
-        "id", "card_no", "issue_no", "name", "birth", "nik_last4", "nik_hash", "family_id", "point_id", "status",
+        "id", "card_no", "issue_no", "name", "birth", "nik_last4", "nik_hash", "family_id", "point_id",
+        "status",
     ),
     "guardian": ("id", "child_id", "guardian_id", "relation", "valid_from", "valid_until", "revoked_at"),
     "entitlement": (
