@@ -19,7 +19,19 @@ from kiosk.errors import CentralFault
 CONTEXT: Final = b"kmc/grant/1"
 MODES: Final = ("strict", "tolerate", "online_only")
 _KEYS: Final = frozenset(
-    ("v", "right", "kiosk", "gen", "epoch", "quantity_left", "terms", "not_before", "not_after", "mode")
+    (
+        "v",
+        "right",
+        "kiosk",
+        "gen",
+        "epoch",
+        "quantity_left",
+        "terms",
+        "not_before",
+        "not_after",
+        "mode",
+        "upto_seq",
+    )
 )
 
 
@@ -61,6 +73,9 @@ class Grant:
     """Unix seconds; not spendable from then on (the period is half-open)."""
     mode: str
     """``strict``, ``tolerate`` or ``online_only``."""
+    upto_seq: int
+    """The kiosk's last journal record (of generation ``gen``) that central had counted when it granted:
+    the kiosk takes off what it has handed out of this right since, so a renewal cannot race a pickup."""
     kid: bytes = b""
     """Of the central key that signed it; from the header."""
 
@@ -91,6 +106,7 @@ def make(grant: Grant, central_key: Ed25519PrivateKey, kid: bytes) -> bytes:
         "not_before": grant.not_before,
         "not_after": grant.not_after,
         "mode": grant.mode,
+        "upto_seq": grant.upto_seq,
     }
     return cose.sign(cose.encode(claims), central_key, kid, CONTEXT)
 
@@ -124,7 +140,7 @@ def _from_claims(claims: Any, kid: bytes) -> Grant:
     if not isinstance(claims, dict) or set(claims) != _KEYS or not _is_int(claims["v"]) or claims["v"] != 1:
         raise cose.SignedDataFault("malformed", "not a grant of version 1")
     texts = ("right", "kiosk", "mode")
-    numbers = ("gen", "quantity_left", "not_before", "not_after")
+    numbers = ("gen", "quantity_left", "not_before", "not_after", "upto_seq")
     epoch, terms = claims["epoch"], claims["terms"]
     if (
         not all(isinstance(claims[name], str) for name in texts)
@@ -147,6 +163,7 @@ def _from_claims(claims: Any, kid: bytes) -> Grant:
         not_before=claims["not_before"],
         not_after=claims["not_after"],
         mode=claims["mode"],
+        upto_seq=claims["upto_seq"],
         kid=kid,
     )
 

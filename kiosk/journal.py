@@ -48,7 +48,7 @@ class Draft:
     right: str = ""
     ref: str = ""
     quantity: int = 0
-    epoch: tuple[int, ...] = ()
+    epoch: tuple[int, int] | None = None
     mode: str = ""
     program_version: str = ""
     officer: str = ""
@@ -76,7 +76,9 @@ class Journal:
         with writing(self.ledger.db, self.ledger.path) as connection:
             return self._append(connection, decide(connection))
 
-    def append_two(self, first: Callable[[Any], Draft], second: Callable[[Any], Draft]) -> tuple[Record, Record]:
+    def append_two(
+        self, first: Callable[[Any], Draft], second: Callable[[Any], Draft]
+    ) -> tuple[Record, Record]:
         """Two records in one transaction: both are durable, or neither."""
         with writing(self.ledger.db, self.ledger.path) as connection:
             one = self._append(connection, first(connection))
@@ -100,7 +102,7 @@ class Journal:
             right=draft.right,
             ref=draft.ref,
             quantity=draft.quantity,
-            epoch=tuple(draft.epoch),
+            epoch=draft.epoch,
             mode=draft.mode,
             program_version=draft.program_version,
             officer=draft.officer,
@@ -166,7 +168,7 @@ def make_effect(connection: Any, record: Record) -> None:
 
 def _effect_of_dispense(connection: Any, record: Record) -> None:
     spends = int(record.detail["spends"])
-    incarnation, n = record.epoch if record.epoch else (0, 0)
+    incarnation, n = record.epoch or (0, 0)
     changed = connection.execute(
         f"""UPDATE {RIGHTS} SET quantity_left = quantity_left - ?
             WHERE right = ? AND gen = ? AND held = 1 AND epoch_incarnation = ? AND epoch_n = ?
@@ -174,7 +176,9 @@ def _effect_of_dispense(connection: Any, record: Record) -> None:
         (spends, record.right, record.gen, incarnation, n, spends),
     ).rowcount
     if changed != 1:
-        raise OfficerFault("right_not_held", "the right is not held here with enough left", right=record.right)
+        raise OfficerFault(
+            "right_not_held", "the right is not held here with enough left", right=record.right
+        )
     program_id, _, version = record.program_version.partition("@")
     connection.execute(
         f"""INSERT INTO {PICKUPS} (ref, gen, seq, right, program_id, program_version, card, quantity, spends,
@@ -203,7 +207,7 @@ def _effect_of_void(connection: Any, record: Record) -> None:
     ).rowcount
     if changed != 1:
         raise OfficerFault("already_voided", f"{record.ref} is voided already", ref=record.ref)
-    incarnation, n = record.epoch if record.epoch else (0, 0)
+    incarnation, n = record.epoch or (0, 0)
     # A right that was released meanwhile, or renewed at a higher epoch, is not spendable here again:
     # central gives the quantity back from this record.
     connection.execute(
