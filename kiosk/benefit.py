@@ -1,4 +1,4 @@
-"""What a program hands out, and the words for quantities and dates: ``10 kg``, ``Rp 200.000``, ``3 Mei 2026``.
+"""What a program hands out, and how quantities and dates read: ``10 kg``, ``Rp 200.000``, ``3 Mei 2026``.
 
 Numbers follow Indonesian use in both languages, a dot between thousands and a decimal comma: the figure on
 the English screen is the one on the receipt and on the sack, and is never read two ways.

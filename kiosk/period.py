@@ -1,11 +1,11 @@
 """Periods of a program: which one an instant falls in, and the keys of the rights they give rise to.
 
 A period is a half-open interval [start, end) of whole local days in the program's IANA zone. Periods of every
-kind but ``windows`` tile time without gap or overlap, whatever the zone's clock does at midnight: instants are
-compared in UTC, since Python compares two times of the same zone by their wall clock alone.
+kind but ``windows`` tile time without gap or overlap, whatever the zone's clock does at midnight: instants
+are compared in UTC, since Python compares two times of the same zone by their wall clock alone.
 
-Keys: ``once``; ``2026-11-23`` (daily); ``2026-W48`` (weekly, ISO 8601 weeks); ``2026-11`` (monthly); ``2026-Q4``;
-``2026-S2`` (July to December); ``2026`` (yearly); a window's own key.
+Keys: ``once``; ``2026-11-23`` (daily); ``2026-W48`` (weekly, ISO 8601 weeks); ``2026-11`` (monthly);
+``2026-Q4``; ``2026-S2`` (July to December); ``2026`` (yearly); a window's own key.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def start_of_day(day: date, zone: str) -> datetime:
     if not FIRST_DAY <= day < _BEYOND:
         raise ValueError(f"the day {day.isoformat()} lies outside the calendar")
     tz = zone_named(zone)
-    # fold 0: the first of two midnights; in a gap it names the instant of the gap (PEP 495), which UTC makes plain.
+    # fold 0: the first of two midnights; in a gap it names the instant of the gap (PEP 495).
     return datetime(day.year, day.month, day.day, tzinfo=tz).astimezone(UTC).astimezone(tz)
 
 
@@ -189,7 +189,7 @@ def of_key(rule: PeriodRule, zone: str, key: str) -> Period:
     if match is None:
         raise ValueError(f"not the key of a period of kind {rule.kind}: {key!r}")
     first = cycle.of_parts(*map(int, match.groups()))
-    if not FIRST_DAY < cycle.following(first) or not first < END_DAY:
+    if cycle.following(first) <= FIRST_DAY or first >= END_DAY:
         raise ValueError(f"the period {key} lies outside the calendar")
     span = _span(cycle, first, zone)
     if span.start == span.end:

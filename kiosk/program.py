@@ -42,7 +42,8 @@ class GradeAbove(BaseModel):
 class Tolerance(BaseModel):
     """How far a kiosk that is cut off may hand out without the right.
 
-    ``amount`` in the smallest unit and ``count`` of pickups since central last acknowledged, ``days`` since then.
+    ``amount`` in the smallest unit and ``count`` of pickups since central last acknowledged; ``days`` since
+    then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -162,8 +163,8 @@ def parse_program(doc: str) -> Program:
 def group_conflicts(programs: Iterable[Program]) -> list[str]:
     """Why programs that exclude each other cannot share one right; empty if they can.
 
-    Programs of one right group must divide time alike in one zone, have the same subject and mode (a grant carries
-    one), and hand out all or nothing. Versions of one program are not held against each other.
+    Programs of one right group must divide time alike in one zone, have the same subject and mode (a grant
+    carries one), and hand out all or nothing. Versions of one program are not held against each other.
     """
     groups: dict[str, list[Program]] = defaultdict(list)
     for program in programs:
@@ -207,7 +208,7 @@ def spends(program: Program, quantity: int, quantity_left: int) -> int:
 
 
 def needs_reason(program: Program, quantity: int, quantity_left: int) -> bool:
-    """True if this pickup closes the right with less than was due, which an officer must give a reason for."""
+    """True if this pickup closes the right with less than was due: the officer gives a reason."""
     return not program.partial and quantity < quantity_left
 
 
