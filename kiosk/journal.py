@@ -93,7 +93,6 @@ class Journal:
         salt = os.urandom(SALT_BYTES) if draft.private else b""
         now_ms = unix_ms(self.clock.now())
         record = Record(
-            v=1,
             kiosk=self.identity.kiosk,
             gen=gen,
             seq=seq,

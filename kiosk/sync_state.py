@@ -1,0 +1,68 @@
+"""What the sync process last found out about central, left where the screen and the commands read it.
+
+Written whole and swapped in by the sync process, read at each tap by the kiosk process: one small file, so
+that the screen never asks the network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from kiosk.clock import Clock, unix_ms
+
+STATE_FILE = "sync.json"
+MAX_DRIFT_MS = 10 * 60 * 1000
+FRESH_MS = 90_000
+"""A state older than this says nothing about now: two missed polls of 30 s and some room."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """Times are Unix or boot milliseconds; 0 is never."""
+
+    online: bool = False
+    last_success_ms: int = 0
+    checked_mono_ms: int = 0
+    central_ms: int = 0
+    central_mono_ms: int = 0
+    boot_id: str = ""
+    fault: str = ""
+    """Code of the last failure; empty while all is well."""
+
+
+def load(home: Path) -> SyncState:
+    """The last state; an empty one if there is none or it cannot be read."""
+    try:
+        data = json.loads((home / STATE_FILE).read_text(encoding="utf-8"))
+        return SyncState(**{f.name: data[f.name] for f in fields(SyncState)})
+    except (OSError, ValueError, KeyError, TypeError):
+        return SyncState()
+
+
+def save(home: Path, state: SyncState) -> None:
+    """Swaps a new state in. It is only a hint, so it is not forced to the disk."""
+    staging = home / f"{STATE_FILE}.new"
+    staging.write_text(json.dumps(asdict(state)), encoding="utf-8")
+    staging.replace(home / STATE_FILE)
+
+
+def is_online(state: SyncState, clock: Clock) -> bool:
+    """True if central answered lately, in this boot."""
+    age = clock.monotonic_ms() - state.checked_mono_ms
+    return state.online and state.boot_id == clock.boot_id() and 0 <= age <= FRESH_MS
+
+
+def date_in_doubt(state: SyncState, clock: Clock, highest_wall_ms: int) -> bool:
+    """True if the wall clock cannot be right.
+
+    Against central's signed time carried forward by the monotonic clock of the same boot, or else against
+    the highest wall time ever recorded here. Doubt only asks for a person: escrow, not the clock, prevents
+    a second hand-out.
+    """
+    now_ms = unix_ms(clock.now())
+    if state.central_ms and state.boot_id == clock.boot_id():
+        expected = state.central_ms + clock.monotonic_ms() - state.central_mono_ms
+        return abs(now_ms - expected) > MAX_DRIFT_MS
+    return now_ms < highest_wall_ms - MAX_DRIFT_MS
