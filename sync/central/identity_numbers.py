@@ -10,7 +10,7 @@ GENERATED_PREFIX = "99"
 
 CARD_NO_DIGITS = 10
 WOMAN_DAY_OFFSET = 40
-"""Added to the day of birth in a woman's NIK (Permendagri 74/2015, section on the NIK's make-up)."""
+"""Added to the day of birth in a woman's NIK (government regulation PP 37/2007, article 37)."""
 
 
 def nik_of(region: str, birth: date, woman: bool, serial: int) -> str:
@@ -27,23 +27,32 @@ def kk_of(region: str, registered: date, serial: int) -> str:
     return _number(region, f"{registered:%d%m%y}", serial)
 
 
-def nik_fault(nik: str, birth: date, woman: bool) -> str:
-    """What is wrong with a NIK: ``shape``, ``birth``, ``serial``, or empty if it fits the person."""
+def nik_fault(nik: str) -> str:
+    """What is wrong with a NIK by itself: ``shape``, ``date``, ``serial``, or empty if it can be one."""
     if not _digits(nik, 16):
         return "shape"
-    if nik[6:12] != nik_of("000000", birth, woman, 1)[6:12]:
-        return "birth"
-    return "serial" if nik[12:] == "0000" else ""
+    day = int(nik[6:8])
+    return _tail_fault(day - WOMAN_DAY_OFFSET if day > WOMAN_DAY_OFFSET else day, nik)
+
+
+def nik_fits(nik: str, birth: date, woman: bool) -> bool:
+    """True if the middle digits of the NIK are this person's birth date and sex."""
+    return nik[6:12] == nik_of("000000", birth, woman, 1)[6:12]
 
 
 def kk_fault(kk: str) -> str:
     """What is wrong with a KK number: ``shape``, ``date``, ``serial``, or empty if it can be one."""
     if not _digits(kk, 16):
         return "shape"
-    day, month, year = int(kk[6:8]), int(kk[8:10]), 2000 + int(kk[10:12])
-    if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(year, month)[1]:
+    return _tail_fault(int(kk[6:8]), kk)
+
+
+def _tail_fault(day: int, number: str) -> str:
+    month, year = int(number[8:10]), int(number[10:12])
+    # Either century may be meant; only 29 February 1900 and 2000 differ, and 2000 had one.
+    if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(2000 + year, month)[1]:
         return "date"
-    return "serial" if kk[12:] == "0000" else ""
+    return "serial" if number[12:] == "0000" else ""
 
 
 def is_generated(number: str) -> bool:

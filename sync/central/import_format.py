@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from kiosk import program
+from kiosk.benefit import MAX_QUANTITY
+from kiosk.program import Program
 
 FORMAT: Literal["kmc-import/1"] = "kmc-import/1"
 MAX_BYTES = 256 * 1024 * 1024
@@ -23,17 +27,19 @@ _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _iso_day(value: Any) -> Any:
-    """Lets only ``YYYY-MM-DD`` through: a bare number would be taken for a Unix time."""
-    if isinstance(value, date) or (isinstance(value, str) and _ISO_DAY.fullmatch(value)):
-        return value
-    raise ValueError("a day is written YYYY-MM-DD")
+    """Lets only ``YYYY-MM-DD`` through: pydantic also takes times of day that are midnight."""
+    if isinstance(value, str) and not _ISO_DAY.fullmatch(value):
+        raise ValueError("a day is written YYYY-MM-DD")
+    return value
 
 
-Id = Annotated[int, Field(strict=True, ge=1, lt=2**53)]
+Id = Annotated[int, Field(ge=1, lt=2**53)]
+"""Ids of people and entitlements: whole in any JSON reader (RFC 8259 section 6)."""
+PlaceId = program.Id
+"""Ids of agencies and points, as programs name them."""
 Day = Annotated[date, BeforeValidator(_iso_day)]
 Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
 KioskId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}$")]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9-]{2,40}$")]
 Subject = Annotated[str, Field(pattern=r"^[hf][1-9][0-9]{0,15}$")]
 Digits16 = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
 Chip = Literal["NTAG215", "FeliCa", "DESFire"]
@@ -49,7 +55,7 @@ class Entry(BaseModel):
 class Agency(Entry):
     """An agency (OPD)."""
 
-    id: Id
+    id: PlaceId
     name: Line
     short: Annotated[str, Field(min_length=1, max_length=24)]
 
@@ -57,7 +63,7 @@ class Agency(Entry):
 class Point(Entry):
     """A service point; ``district`` is its kecamatan."""
 
-    id: Id
+    id: PlaceId
     name: Line
     district: Line
     kind: Literal["kelurahan", "puskesmas", "school", "agency"]
@@ -67,7 +73,7 @@ class Kiosk(Entry):
     """A kiosk to enrol; the rights of its point lie at the one that is ``keeper``."""
 
     id: KioskId
-    point_id: Id
+    point_id: PlaceId
     counter: Line
     keeper: bool
 
@@ -80,16 +86,21 @@ class Family(Entry):
 
 
 class Holder(Entry):
-    """A person with a card number; ``sex`` only serves to check the NIK and is not kept."""
+    """A person with a card number; ``sex`` only serves to check the NIK and is not kept.
+
+    ``birth_corrected``: the birth date was put right after the NIK was given, which never changes, so that
+    the two may differ.
+    """
 
     id: Id
     card_no: Annotated[str, Field(pattern=r"^[0-9]{10}$")]
     name: Line
     sex: Literal["f", "m"]
     birth: Day
+    birth_corrected: bool = False
     nik: Digits16
     family_id: Id
-    point_id: Id
+    point_id: PlaceId
     status: Literal["active", "blocked", "deceased"] = "active"
 
 
@@ -114,8 +125,8 @@ class Entitlement(Entry):
     id: Id
     version: Id = 1
     subject: Subject
-    program_id: Slug
-    quantity: Annotated[int, Field(strict=True, ge=1, lt=2**53)]
+    program_id: program.Slug
+    quantity: Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
     valid_from: Day
     valid_until: Day | None = None
     status: Literal["active", "ended"] = "active"
@@ -127,30 +138,26 @@ class Officer(Entry):
     username: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{1,31}$")]
     name: Line
     role: Literal["officer", "supervisor"]
-    point_id: Id
+    point_id: PlaceId
     pin: Annotated[str, Field(pattern=r"^[0-9]{6,8}$")] | None = None
     pin_hash: Annotated[str, Field(pattern=r"^\$argon2id\$.+")] | None = None
     valid_until: Day
 
 
 class Card(Entry):
-    """A card wanted or one handed out before; any status but ``active`` puts it on the deny list from ``since``.
+    """A card wanted or one handed out before; other than ``active`` it is on the deny list from ``since``.
 
     ``uid`` (hex) is known once a chip has been written; virtual chips have it from the start.
     """
 
     holder_id: Id
-    issue_no: Annotated[int, Field(strict=True, ge=1, le=999)]
+    issue_no: Annotated[int, Field(ge=1, le=999)]
     chip: Chip
     uid: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){4,10}$")] | None = None
     issued: Day
     valid_until: Day
     status: Literal["active", "lost", "stolen", "replaced", "revoked", "deceased"] = "active"
     since: Day | None = None
-
-
-class Program(RootModel[dict[str, Any]]):
-    """A program as its JSON document, until the model of programs reads it."""
 
 
 class ImportDocument(Entry):
@@ -232,7 +239,7 @@ def read_document(raw: str | bytes) -> Reading:
     for name, model in LISTS.items():
         kept[name], places[name], dropped[name] = _entries(name, model, head.pop(name, []), mistakes)
     try:
-        document = ImportDocument.model_validate(head)
+        document = ImportDocument.model_validate_json(json.dumps(head), strict=True)
     except ValidationError as fault:
         mistakes.extend(_shape_mistakes("", fault))
         return Reading(None, tuple(mistakes), places, dropped)
@@ -245,7 +252,9 @@ def to_json(document: ImportDocument) -> str:
     head = document.model_dump(mode="json", exclude=set(LISTS))
     lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
     for name in LISTS:
-        entries = [_compact(entry.model_dump(mode="json")) for entry in getattr(document, name)]
+        entries = [
+            _compact(entry.model_dump(mode="json", by_alias=True)) for entry in getattr(document, name)
+        ]
         if entries:
             lines.append(f" {json.dumps(name)}: [\n  " + ",\n  ".join(entries) + "\n ]")
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -266,7 +275,8 @@ def _entries(
     dropped: set[int | str] = set()
     for index, entry in enumerate(raw):
         try:
-            kept.append(model.model_validate(entry))
+            # From JSON text and strictly: "7" is no number and 7 no day.
+            kept.append(model.model_validate_json(json.dumps(entry), strict=True))
             places.append(index)
         except ValidationError as fault:
             mistakes.extend(_shape_mistakes(f"{name}[{index}]", fault))
