@@ -19,10 +19,10 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     try:
         try:
             _write_new(beside, data, mode)
-            os.replace(beside, path)
+            beside.replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)
+                beside.unlink()
             raise
         _sync_folder(path.parent)
     except OSError as fault:
@@ -41,7 +41,7 @@ def create(path: Path, data: bytes, mode: int = 0o600) -> None:
             os.link(beside, path)  # unlike a rename, fails when the name is taken
         finally:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)
+                beside.unlink()
         _sync_folder(path.parent)
     except FileExistsError:
         raise
