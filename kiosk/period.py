@@ -129,7 +129,11 @@ def start_of_day(day: date, zone: str) -> datetime:
 
 def local_day(at: datetime, zone: str) -> date:
     """The calendar day of an instant in that zone. Raises ValueError for a time without a zone."""
-    return _utc(at).astimezone(zone_named(zone)).date()
+    _utc(at)
+    try:
+        return at.astimezone(zone_named(zone)).date()
+    except OverflowError as fault:
+        raise ValueError("a time outside the calendar") from fault
 
 
 def current(rule: PeriodRule, zone: str, at: datetime) -> Period | None:
@@ -299,7 +303,10 @@ _CYCLES: dict[str, _Cycle] = {
 def _utc(at: datetime) -> datetime:
     if at.utcoffset() is None:
         raise ValueError("a time without a zone names no instant")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as fault:
+        raise ValueError("a time outside the calendar") from fault
 
 
 def _day_within(at: datetime, zone: str) -> date:
