@@ -213,6 +213,8 @@ class Checkpoint(Answer):
 class ChangesAnswer(Answer):
     """One page of ``GET /v1/changes``. A page never splits a rev."""
 
+    bucket: str
+    """All rows and tombstones of a page are of this one bucket."""
     tables: dict[str, ColumnarRows] = Field(default_factory=dict)
     tombstones: dict[str, list[list[Any]]] = Field(default_factory=dict)
     next: str
