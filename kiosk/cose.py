@@ -119,13 +119,15 @@ def parse(data: bytes) -> Sign1:
         raise SignedDataFault("malformed", "the unprotected header must be an empty map")
     payload, at = _byte_string(data, at + 1)
     signature, at = _byte_string(data, at)
-    if len(signature) != 64 or at != len(data):
-        raise SignedDataFault("malformed", "not a signature, or bytes after it")
+    if at != len(data):
+        raise SignedDataFault("malformed", "bytes after the end")
     header = decode(protected)
     if not isinstance(header, Mapping):
         raise SignedDataFault("malformed", "the protected header is no map")
     if header.get(HEADER_ALG) != ALG_EDDSA or isinstance(header.get(HEADER_ALG), bool):
         raise SignedDataFault("bad_algorithm", "only EdDSA in the protected header is accepted")
+    if len(signature) != 64:
+        raise SignedDataFault("malformed", "an Ed25519 signature has 64 bytes")
     if set(header) - {HEADER_ALG, HEADER_KID}:
         raise SignedDataFault("malformed", "a header this product does not write")
     kid = header.get(HEADER_KID)
