@@ -111,6 +111,14 @@ class KeySet:
         """Central's key of that id, whatever its status; None if unknown."""
         return self._of(KeyUse.CENTRAL, kid)
 
+    def central_key(self, kid: bytes) -> Ed25519PublicKey | None:
+        """Central's key of that id, ready to verify with; None if unknown or compromised.
+
+        Whether it was in force when something was signed is asked of ``central_standing``.
+        """
+        key = self.central(kid)
+        return None if key is None or key.status is KeyStatus.COMPROMISED else key.verifier()
+
     def issuer_standing(self, kid: bytes, signed_at: int) -> KeyStanding:
         """What a card signed by ``kid`` at ``signed_at`` (Unix seconds) is worth."""
         key = self.issuer(kid)

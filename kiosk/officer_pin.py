@@ -80,7 +80,7 @@ def delay_after(failures: int) -> float:
 def _peppered(pin: str, username: str, pepper: bytes) -> bytes:
     if len(pepper) != 32:
         raise ValueError("the pepper has 32 bytes")
-    name = unicodedata.normalize("NFC", username).encode("utf-8")
+    name = unicodedata.normalize("NFC", username).lower().encode("utf-8")
     # The length keeps the name "a" with the PIN "1…" apart from the name "a1" with the PIN "…".
     message = len(name).to_bytes(2, "big") + name + pin.encode("utf-8", "surrogatepass")
     return hmac.digest(pepper, message, hashlib.sha256)
