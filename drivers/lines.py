@@ -5,17 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
-import select
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, TextIO, TypeAlias
+from dataclasses import asdict
+from typing import Any, TextIO, TypeVar
 
+from drivers.commands import (
+    MAX_LINE_BYTES,
+    CommandLines,
+    Feedback,
+    Garbage,
+    Stop,
+    garbled,
+    json_document,
+    text_field,
+)
 from drivers.reader import (
     Faulted,
-    FeedbackWhat,
     Gone,
     Health,
     Lifted,
@@ -27,9 +33,6 @@ from drivers.reader import (
 from kiosk.errors import CardFault, CentralFault, EnvironmentFault, KioskError, OfficerFault
 from kiosk.values import CardRead, Medium
 
-MAX_LINE_BYTES = 16 * 1024
-"""Longest line either way, without its newline."""
-
 HEALTH_EVERY_S = 1.0
 
 MOST_COMMANDS = 16
@@ -40,29 +43,11 @@ EXIT_FAULT = 1
 EXIT_GONE = 3
 """The device is missing, denied or gone: not a crash, so starting again needs no back-off."""
 
+_F = TypeVar("_F", bound=KioskError)
+
 _FAMILIES: dict[str, type[KioskError]] = {
     family.family: family for family in (EnvironmentFault, CardFault, CentralFault, OfficerFault)
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Command: close the device and end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """Command: show something on the device's lamp or buzzer."""
-
-    what: FeedbackWhat
-
-
-Command: TypeAlias = Stop | Feedback
-
-
-def garbled(reason: str) -> Faulted:
-    """The fault that stands for a line which is no event or command: EnvironmentFault reader_garbled."""
-    return Faulted(EnvironmentFault("reader_garbled", f"line not understood: {reason}", reason=reason))
 
 
 def encode_event(event: ReaderEvent) -> str:
@@ -114,84 +99,35 @@ def _too_long(event: ReaderEvent) -> ReaderEvent:
 def parse_event(line: bytes | str) -> ReaderEvent:
     """The event on this line; whatever else is there becomes ``Faulted`` reader_garbled. Never raises."""
     try:
-        return _event(_document(line, "event"))
-    except _Garbage as error:
+        return _event(json_document(line, "event"))
+    except Garbage as error:
         return garbled(str(error))
-
-
-def parse_command(line: bytes | str) -> Command | Faulted:
-    """The command on this line; whatever else is there becomes ``Faulted`` reader_garbled. Never raises."""
-    try:
-        document = _document(line, "command")
-        match document["command"]:
-            case "stop":
-                return Stop()
-            case "feedback":
-                what = _text(document, "what")
-                if what == "ok":
-                    return Feedback("ok")
-                if what == "attention":
-                    return Feedback("attention")
-                raise _Garbage("what must be ok or attention")
-            case _:
-                raise _Garbage("unknown command")
-    except _Garbage as error:
-        return garbled(str(error))
-
-
-def encode_command(command: Command) -> str:
-    """The command as one line of JSON with its newline."""
-    if isinstance(command, Stop):
-        return '{"command":"stop"}\n'
-    return json.dumps({"command": "feedback", "what": command.what}, separators=(",", ":")) + "\n"
-
-
-class _Garbage(Exception):
-    """Why a line is no event or command; never leaves this module."""
-
-
-def _document(line: bytes | str, key: str) -> dict[str, Any]:
-    if len(line) > MAX_LINE_BYTES + 2:
-        raise _Garbage("longer than 16 KiB")
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        raise _Garbage("not JSON") from None
-    if not isinstance(document, dict) or not isinstance(document.get(key), str):
-        raise _Garbage(f"no {key}")
-    return document
-
-
-def _text(document: dict[str, Any], key: str) -> str:
-    value = document.get(key)
-    if not isinstance(value, str):
-        raise _Garbage(f"{key} is not text")
-    return value
 
 
 def _count(document: dict[str, Any], key: str) -> int:
     value = document.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _Garbage(f"{key} is not a count")
+        raise Garbage(f"{key} is not a count")
     return value
 
 
-def _detail(document: dict[str, Any]) -> dict[str, Any]:
-    value = document.get("detail", {})
-    if not isinstance(value, dict):
-        raise _Garbage("detail is not an object")
-    return {key: item for key, item in value.items() if key not in ("code", "message", "self")}
+def _fault(family: type[_F], document: dict[str, Any]) -> _F:
+    detail = document.get("detail", {})
+    if not isinstance(detail, dict):
+        raise Garbage("detail is not an object")
+    plain = {key: item for key, item in detail.items() if key not in ("code", "message", "self")}
+    return family(text_field(document, "code"), text_field(document, "message"), **plain)
 
 
 def _event(document: dict[str, Any]) -> ReaderEvent:
     match document["event"]:
         case "ready":
-            kind = _text(document, "kind")
+            kind = text_field(document, "kind")
             if kind == "nfc":
-                return Ready("nfc", _text(document, "device"), _text(document, "name"))
+                return Ready("nfc", text_field(document, "device"), text_field(document, "name"))
             if kind == "qr":
-                return Ready("qr", _text(document, "device"), _text(document, "name"))
-            raise _Garbage("kind must be nfc or qr")
+                return Ready("qr", text_field(document, "device"), text_field(document, "name"))
+            raise Garbage("kind must be nfc or qr")
         case "read":
             return _read(document)
         case "reading":
@@ -199,94 +135,33 @@ def _event(document: dict[str, Any]) -> ReaderEvent:
         case "lifted":
             return Lifted()
         case "fault":
-            family = _FAMILIES.get(_text(document, "family"))
+            family = _FAMILIES.get(text_field(document, "family"))
             if family is None:
-                raise _Garbage("unknown family")
-            return Faulted(family(_text(document, "code"), _text(document, "message"), **_detail(document)))
+                raise Garbage("unknown family")
+            return Faulted(_fault(family, document))
         case "gone":
-            return Gone(
-                EnvironmentFault(_text(document, "code"), _text(document, "message"), **_detail(document))
-            )
+            return Gone(_fault(EnvironmentFault, document))
         case "health":
             return Health(_count(document, "polls"), _count(document, "reads"), _count(document, "faults"))
         case _:
-            raise _Garbage("unknown event")
+            raise Garbage("unknown event")
 
 
 def _read(document: dict[str, Any]) -> CardRead:
-    medium = _text(document, "medium")
+    medium = text_field(document, "medium")
     if medium not in (Medium.NFC.value, Medium.QR.value):
-        raise _Garbage("medium must be nfc or qr")
+        raise Garbage("medium must be nfc or qr")
     read_ms = document.get("read_ms", 0.0)
     if not isinstance(read_ms, (int, float)) or isinstance(read_ms, bool) or not 0 <= read_ms < 1e9:
-        raise _Garbage("read_ms is not a time")
+        raise Garbage("read_ms is not a time")
     try:
-        payload = base64.b64decode(_text(document, "payload"), validate=True)
-        uid = bytes.fromhex(_text(document, "uid"))
+        payload = base64.b64decode(text_field(document, "payload"), validate=True)
+        uid = bytes.fromhex(text_field(document, "uid"))
     except (binascii.Error, ValueError):
-        raise _Garbage("payload or uid is not encoded well") from None
+        raise Garbage("payload or uid is not encoded well") from None
     if len(uid) > 10:
-        raise _Garbage("uid is longer than 10 bytes")
-    return CardRead(Medium(medium), payload, uid, _text(document, "chip")[:60], "", float(read_ms))
-
-
-class CommandLines:
-    """Commands from a stream without a thread: a file descriptor is watched, anything else is read by line.
-
-    A line above MAX_LINE_BYTES is skipped to its end and counts as garbled; memory stays bounded.
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-        self._buffer = bytearray()
-        self._skipping = False
-        self._waiting: deque[Command | Faulted] = deque()
-        self.ended = stream is None or stream.closed
-        self._fd = -1
-        if stream is not None and not self.ended:
-            try:
-                self._fd = stream.fileno()
-            except (OSError, ValueError):
-                self._fd = -1
-
-    def take(self, wait_s: float) -> Command | Faulted | None:
-        """The next command; waits up to ``wait_s`` seconds for one. None if none came or the stream ended."""
-        if not self._waiting and not self.ended:
-            self._fill(wait_s)
-        elif not self._waiting and wait_s > 0:
-            time.sleep(wait_s)
-        return self._waiting.popleft() if self._waiting else None
-
-    def _fill(self, wait_s: float) -> None:
-        if self._fd < 0 and self._stream is not None:
-            line = self._stream.readline(MAX_LINE_BYTES + 1)
-            if line == "":
-                self.ended = True
-            elif line.strip():
-                self._waiting.append(parse_command(line))
-            return
-        if not select.select([self._fd], [], [], wait_s)[0]:
-            return
-        try:
-            chunk = os.read(self._fd, 65536)
-        except OSError:
-            chunk = b""
-        if not chunk:
-            self.ended = True
-            return
-        self._buffer += chunk
-        *lines, rest = bytes(self._buffer).split(b"\n")
-        for line in lines:
-            if self._skipping:
-                self._skipping = False
-            elif line.strip():
-                self._waiting.append(parse_command(line))
-        self._buffer = bytearray(rest)
-        if len(rest) > MAX_LINE_BYTES:
-            if not self._skipping:
-                self._waiting.append(garbled("longer than 16 KiB"))
-            self._skipping = True
-            self._buffer = bytearray()
+        raise Garbage("uid is longer than 10 bytes")
+    return CardRead(Medium(medium), payload, uid, text_field(document, "chip")[:60], "", float(read_ms))
 
 
 class _OutputClosed(Exception):
