@@ -25,7 +25,11 @@ log=build/setup.log
 : >"$log"
 say() { echo "set-up: $*" >&2; }
 stop() { say "$*"; exit 1; }
-logged() { "$@" >>"$log" 2>&1 9>&- </dev/null || { tail -n 25 "$log" >&2; stop "'$1' failed; the whole output is in $log"; }; }
+logged() {
+    "$@" >>"$log" 2>&1 9>&- </dev/null && return
+    tail -n 25 "$log" >&2
+    stop "failed: $* (its whole output is in $log)"
+}
 
 fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 choose_python() {
@@ -96,8 +100,12 @@ if ! { [ -x .venv/bin/python ] && fits .venv/bin/python && .venv/bin/python -m p
 fi
 rm -f .venv/.ready-*
 pip() { logged .venv/bin/python -m pip --no-input --disable-pip-version-check "$@"; }
+pip_install() { pip install --require-hashes --no-build-isolation --only-binary :all: "$@"; }
 say "Python packages (some 300 MB the first time)"
-pip install --require-hashes --only-binary :all: "${locks[@]/#/--requirement=}"
+# The tools that install come first and from the lock too: pyDes, which nfcpy needs, has no wheel and is built.
+awk '/^[^ #]/ { wanted = /^(pip|setuptools)==/ } wanted' requirements.lock >build/installers.lock
+pip_install --requirement build/installers.lock
+pip_install --no-binary pydes "${locks[@]/#/--requirement=}"
 pip install --no-deps --no-build-isolation --no-index --editable .
 echo "$key" >"$stamp"
 say "ready"
