@@ -1,0 +1,128 @@
+"""Central's database: SQLite by default, PostgreSQL by URL; serializable, retried when it cannot be.
+
+Every write is a function of a connection, so that it can be run again: on SQLSTATE 40001 (serialization
+failure) and 40P01 (deadlock), and on SQLite's busy and locked. Nothing is read before the lock on SQLite
+(``BEGIN IMMEDIATE``), and PostgreSQL runs SERIALIZABLE.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from kiosk.errors import EnvironmentFault
+
+T = TypeVar("T")
+
+RETRIES: Final = 30
+BUSY_TIMEOUT_MS: Final = 5000
+_RETRIED_STATES: Final = ("40001", "40P01")
+
+
+class Database:
+    """An engine, and the only two ways to use it: ``read`` and ``write``."""
+
+    def __init__(self, url: str, pool_size: int = 20) -> None:
+        """Opens ``url`` (``sqlite:///…`` or ``postgresql+psycopg://…``); connects at first use."""
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.url = url
+        if self.is_sqlite:
+            self.engine = create_engine(parsed, pool_size=pool_size, max_overflow=20)
+            event.listen(self.engine, "connect", _set_pragmas)
+        else:
+            self.engine = create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=20,
+                isolation_level="SERIALIZABLE",
+                pool_pre_ping=True,
+            )
+        self._after_write: list[Callable[[], None]] = []
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+    def after_write(self, call: Callable[[], None]) -> None:
+        """Has ``call`` called after each committed write, in the writer's thread."""
+        self._after_write.append(call)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A snapshot to read from: one moment of the database."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` in one transaction and commits; runs it again if another transaction was in its way.
+
+        Raises what ``work`` raises (nothing is then written), and EnvironmentFault ``database_busy`` after
+        RETRIES attempts.
+        """
+        for attempt in range(RETRIES):
+            try:
+                with self._transaction("BEGIN IMMEDIATE") as connection:
+                    result = work(connection)
+            except DBAPIError as fault:
+                if not _passing(fault):
+                    raise
+                time.sleep(random.uniform(0.001, 0.004) * 2 ** min(attempt, 6))
+                continue
+            for call in self._after_write:
+                call()
+            return result
+        raise EnvironmentFault("database_busy", f"gave up after {RETRIES} attempts")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql(begin)
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+
+def _set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # None: this driver begins nothing by itself; `Database` says BEGIN.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _passing(fault: DBAPIError) -> bool:
+    original = fault.orig
+    if isinstance(original, sqlite3.OperationalError):
+        return original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(original, "sqlstate", None) in _RETRIED_STATES
+
+
+def is_duplicate(fault: IntegrityError) -> bool:
+    """True if a row with that key stood already."""
+    original = fault.orig
+    if isinstance(original, sqlite3.IntegrityError):
+        return original.sqlite_errorcode in (
+            sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+            sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        )
+    return getattr(original, "sqlstate", None) == "23505"

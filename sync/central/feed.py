@@ -1,0 +1,181 @@
+"""What kiosks are told: rows in buckets, each with the rev of the transaction that last touched it.
+
+A rev comes from its bucket's own counter row, raised inside the transaction: whoever reads rev n has n's
+rows and all before. A plain sequence would let a slow transaction's rows slip in behind a reader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from sync.central.models import bucket, feed
+from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, row_hash
+
+ROWS_PER_REV: Final = 1000
+"""A transaction that touches more rows of one bucket is split by its caller: a page never splits a rev."""
+_KEYS_PER_QUERY: Final = 400
+
+
+class FeedChanges:
+    """Collects the rows that one transaction changes; ``write`` gives them one rev in each bucket."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[tuple[str, str], str | None]] = {}
+        self._hashes: dict[tuple[str, str, str], int] = {}
+
+    def put(self, bucket_name: str, kind: str, values: Sequence[Any]) -> None:
+        """Adds or replaces a row; ``values`` in the order of FEED_COLUMNS."""
+        if len(values) != len(FEED_COLUMNS[kind]):
+            raise ValueError(f"{kind} has {len(FEED_COLUMNS[kind])} columns, not {len(values)}")
+        key = _text(values[: FEED_KEYS[kind]])
+        self._rows.setdefault(bucket_name, {})[kind, key] = _text(values)
+        self._hashes[bucket_name, kind, key] = row_hash(kind, values)
+
+    def drop(self, bucket_name: str, kind: str, key: Sequence[Any]) -> None:
+        """Removes a row; it becomes a tombstone if it was ever there."""
+        text = _text(key)
+        self._rows.setdefault(bucket_name, {})[kind, text] = None
+        self._hashes.pop((bucket_name, kind, text), None)
+
+    def write(self, connection: Connection) -> dict[str, int]:
+        """Writes what was collected; answers the rev of each bucket touched."""
+        # One order for all writers, so that they queue instead of deadlocking.
+        revs = {name: self._write_bucket(connection, name) for name in sorted(self._rows)}
+        self._rows.clear()
+        self._hashes.clear()
+        return revs
+
+    def _write_bucket(self, connection: Connection, name: str) -> int:
+        rev, checksum = _next_rev(connection, name)
+        rows = self._rows[name]
+        known = _known(connection, name, rows)
+        added: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        for (kind, key), body in rows.items():
+            before = known.get((kind, key))
+            if before is None and body is None:
+                continue
+            hashed = 0 if body is None else self._hashes[name, kind, key]
+            if before == hashed:
+                continue
+            checksum += hashed - (before or 0)
+            row = {"b_bucket": name, "b_kind": kind, "b_key": key, "rev": rev, "body": body, "hash": hashed}
+            (added if before is None else changed).append(row)
+        if added:
+            connection.execute(
+                insert(feed).values(
+                    bucket=bindparam("b_bucket"), kind=bindparam("b_kind"), row_key=bindparam("b_key")
+                ),
+                added,
+            )
+        if changed:
+            connection.execute(
+                update(feed)
+                .where(feed.c.bucket == bindparam("b_bucket"))
+                .where(feed.c.kind == bindparam("b_kind"))
+                .where(feed.c.row_key == bindparam("b_key")),
+                changed,
+            )
+        connection.execute(update(bucket).where(bucket.c.name == name).values(checksum=_signed(checksum)))
+        return rev
+
+
+@dataclass(slots=True)
+class Page:
+    """Some rows of one bucket, whole revs only."""
+
+    bucket: str
+    upto: int
+    """The last rev in the page."""
+    complete: bool
+    """The bucket holds nothing behind ``upto``."""
+    checksum: str
+    """Of the whole bucket, as of this moment; meaningful if ``complete``."""
+    rows: Mapping[str, list[list[Any]]] = field(default_factory=dict)
+    tombstones: Mapping[str, list[list[Any]]] = field(default_factory=dict)
+
+
+def revs(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The latest rev of each bucket; 0 where nothing was ever written."""
+    wanted = list(names)
+    found = connection.execute(select(bucket.c.name, bucket.c.rev).where(bucket.c.name.in_(wanted)))
+    known: dict[str, int] = {row.name: row.rev for row in found}
+    return {name: known.get(name, 0) for name in wanted}
+
+
+def page(connection: Connection, name: str, after: int, limit: int = MAX_ROWS) -> Page:
+    """The rows of a bucket after a rev: at most ``limit``, unless one rev alone has more."""
+    state = connection.execute(select(bucket.c.rev, bucket.c.checksum).where(bucket.c.name == name)).first()
+    latest, checksum = (state.rev, state.checksum) if state else (0, 0)
+    base = select(feed.c.kind, feed.c.row_key, feed.c.body, feed.c.rev).where(feed.c.bucket == name)
+    order = (feed.c.rev, feed.c.kind, feed.c.row_key)
+    found = connection.execute(base.where(feed.c.rev > after).order_by(*order).limit(limit + 1)).all()
+    upto = latest
+    if len(found) > limit:
+        cut = found[-1].rev
+        whole = [row for row in found if row.rev < cut]
+        # A rev larger than the page goes out whole, or it would never go out.
+        found = whole or connection.execute(base.where(feed.c.rev == cut).order_by(*order)).all()
+        upto = found[-1].rev
+    rows: dict[str, list[list[Any]]] = {}
+    tombstones: dict[str, list[list[Any]]] = {}
+    for row in found:
+        if row.body is None:
+            tombstones.setdefault(row.kind, []).append(json.loads(row.row_key))
+        else:
+            rows.setdefault(row.kind, []).append(json.loads(row.body))
+    return Page(name, upto, upto == latest, str(checksum % 2**64), rows, tombstones)
+
+
+def recount(connection: Connection, name: str) -> str:
+    """The checksum of a bucket counted from its rows, as unsigned decimal text."""
+    total = sum(
+        connection.execute(
+            select(feed.c.hash).where(feed.c.bucket == name, feed.c.body.is_not(None))
+        ).scalars()
+    )
+    return str(total % 2**64)
+
+
+def row_count(connection: Connection) -> int:
+    """How many live rows the feed has."""
+    count = connection.execute(
+        select(func.count()).select_from(feed).where(feed.c.body.is_not(None))
+    ).scalar()
+    return int(count or 0)
+
+
+def _next_rev(connection: Connection, name: str) -> tuple[int, int]:
+    raised = update(bucket).where(bucket.c.name == name).values(rev=bucket.c.rev + 1)
+    row = connection.execute(raised.returning(bucket.c.rev, bucket.c.checksum)).first()
+    if row is None:
+        connection.execute(insert(bucket).values(name=name, rev=1, checksum=0))
+        return 1, 0
+    return row.rev, row.checksum
+
+
+def _known(
+    connection: Connection, name: str, rows: Mapping[tuple[str, str], str | None]
+) -> dict[tuple[str, str], int]:
+    """The hashes of rows that stand already; 0 for tombstones."""
+    found: dict[tuple[str, str], int] = {}
+    keys = sorted({key for _, key in rows})
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        some = keys[start : start + _KEYS_PER_QUERY]
+        query = select(feed.c.kind, feed.c.row_key, feed.c.hash).where(feed.c.bucket == name)
+        for row in connection.execute(query.where(feed.c.row_key.in_(some))):
+            found[row.kind, row.row_key] = row.hash
+    return found
+
+
+def _text(values: Sequence[Any]) -> str:
+    return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
+
+
+def _signed(value: int) -> int:
+    return (value + 2**63) % 2**64 - 2**63

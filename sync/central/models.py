@@ -1,0 +1,332 @@
+"""Central's tables, named once. Times are Unix seconds, days ISO text, JSON is text.
+
+Plain SQL that distributed PostgreSQL engines run: no sequences, triggers or advisory locks, and no foreign
+key between tables that would be sharded by different keys (rights by their own key, journals by kiosk).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(60), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+bucket = Table(
+    "bucket",
+    metadata,
+    Column("name", String(24), primary_key=True),
+    Column("rev", BigInteger, nullable=False),
+    # Sum of row hashes, kept as a signed 64-bit number.
+    Column("checksum", BigInteger, nullable=False),
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("bucket", String(24), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    # Canonical JSON list of the key columns.
+    Column("row_key", String(160), primary_key=True),
+    Column("rev", BigInteger, nullable=False),
+    # Canonical JSON list of all columns; null for a tombstone.
+    Column("body", Text),
+    Column("hash", BigInteger, nullable=False),
+    Index("feed_rev", "bucket", "rev"),
+)
+
+agency = Table(
+    "agency",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("short", Text, nullable=False),
+)
+
+point = Table(
+    "point",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("district", Text, nullable=False),
+    Column("kind", String(24), nullable=False),
+)
+
+kiosk = Table(
+    "kiosk",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("point_id", BigInteger, nullable=False),
+    Column("counter", Text, nullable=False),
+    Column("keeper", Boolean, nullable=False),
+    # new, active, frozen, revoked
+    Column("state", String(16), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("grant_rev", BigInteger, nullable=False),
+    Column("frozen_why", Text, nullable=False),
+    Column("seen_at", BigInteger),
+    Column("health", Text),
+    Index("kiosk_point", "point_id"),
+)
+
+kiosk_gen = Table(
+    "kiosk_gen",
+    metadata,
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("enrolled_at", BigInteger, nullable=False),
+    # active, retired, revoked, forked
+    Column("state", String(16), nullable=False),
+    Column("acked_seq", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("ticket_hash", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["kiosk"], ["kiosk.id"]),
+)
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("kiosk", String(8), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_gen", Integer),
+    ForeignKeyConstraint(["kiosk"], ["kiosk.id"]),
+)
+
+nonce = Table(
+    "nonce",
+    metadata,
+    Column("keyid", String(24), primary_key=True),
+    Column("nonce", String(64), primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Index("nonce_seen", "seen_at"),
+)
+
+family = Table(
+    "family",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kk", String(16), nullable=False),
+)
+
+holder = Table(
+    "holder",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("card_no", String(40), nullable=False, unique=True),
+    Column("issue_no", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("birth", String(10), nullable=False),
+    Column("nik", String(16), nullable=False),
+    Column("family_id", BigInteger, nullable=False),
+    Column("point_id", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False),
+    Index("holder_family", "family_id"),
+)
+
+guardian = Table(
+    "guardian",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("child_id", BigInteger, nullable=False),
+    Column("guardian_id", BigInteger, nullable=False),
+    Column("relation", String(24), nullable=False),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_until", String(10)),
+    Column("revoked_at", String(10)),
+    Index("guardian_child", "child_id"),
+    Index("guardian_guardian", "guardian_id"),
+)
+
+program = Table(
+    "program",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("right_group", String(40), nullable=False),
+    Column("doc", Text, nullable=False),
+    # Periods whose rights have been made: JSON list of their keys, for this version.
+    Column("placed", Text, nullable=False),
+)
+
+entitlement = Table(
+    "entitlement",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("subject", String(24), nullable=False),
+    Column("program_id", String(40), nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_until", String(10)),
+    Column("status", String(16), nullable=False),
+    Index("entitlement_subject", "subject"),
+    Index("entitlement_program", "program_id", "id"),
+)
+
+officer = Table(
+    "officer",
+    metadata,
+    Column("username", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("point_id", BigInteger, nullable=False),
+    Column("pin_hash", Text, nullable=False),
+    Column("valid_until", String(10), nullable=False),
+)
+
+card = Table(
+    "card",
+    metadata,
+    Column("card_no", String(40), primary_key=True),
+    Column("issue_no", Integer, primary_key=True, autoincrement=False),
+    Column("holder_id", BigInteger, nullable=False),
+    Column("chip", String(16), nullable=False),
+    Column("uid", String(20), nullable=False),
+    Column("issued", String(10), nullable=False),
+    Column("valid_until", String(10), nullable=False),
+    # active, lost, stolen, replaced, revoked, deceased
+    Column("status", String(16), nullable=False),
+    Column("since", String(10)),
+    Index("card_holder", "holder_id"),
+)
+
+rights = Table(
+    "rights",
+    metadata,
+    Column("right", String(120), primary_key=True),
+    Column("subject", String(24), nullable=False),
+    Column("point_id", BigInteger, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    # JSON [[program id, version, entitlement id, version, quantity], …] in force now.
+    Column("terms", Text, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("mode", String(16), nullable=False),
+    # Who holds it: a kiosk's id, or empty for central.
+    Column("held_by", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("epoch_incarnation", Integer, nullable=False),
+    Column("epoch_n", BigInteger, nullable=False),
+    # What the grant outstanding says, so that its echo is the same bytes: JSON of its terms and times.
+    Column("granted", Text),
+    Column("granted_left", BigInteger, nullable=False),
+    Column("grant_rev", BigInteger, nullable=False),
+    Column("in_doubt", Boolean, nullable=False),
+    Column("recall", Boolean, nullable=False),
+    Column("wanted_by", String(8), nullable=False),
+    Column("wanted_until", BigInteger, nullable=False),
+    Column("last_at", String(32)),
+    Column("last_point_id", BigInteger),
+    Column("last_ref", String(48)),
+    Index("rights_holder", "held_by", "grant_rev"),
+    Index("rights_subject", "subject"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("type", String(24), nullable=False),
+    Column("right", String(120), nullable=False),
+    # Empty, or why it cannot be interpreted.
+    Column("quarantine", String(60), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index("journal_right", "right"),
+)
+
+journal_branch = Table(
+    "journal_branch",
+    metadata,
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("record", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("type", String(24), nullable=False),
+    Column("right", String(120), nullable=False),
+    Column("quarantine", String(60), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+)
+
+journal_private = Table(
+    "journal_private",
+    metadata,
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("text", Text),
+)
+
+pickup = Table(
+    "pickup",
+    metadata,
+    # A fork's other branch adds ``~`` and 8 hex digits of the record's hash.
+    Column("ref", String(48), primary_key=True),
+    Column("kiosk", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("right", String(120), nullable=False),
+    Column("program_version", String(60), nullable=False),
+    Column("card", String(40), nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("spends", BigInteger, nullable=False),
+    Column("epoch_incarnation", Integer, nullable=False),
+    Column("epoch_n", BigInteger, nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("wall", BigInteger, nullable=False),
+    Column("point_id", BigInteger, nullable=False),
+    Column("voided", Boolean, nullable=False),
+    Index("pickup_right", "right"),
+)
+
+case = Table(
+    "conflict",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("code", String(32), nullable=False),
+    Column("right", String(120), nullable=False),
+    Column("refs", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("kiosk", String(8), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+)
+
+grant_log = Table(
+    "grant_log",
+    metadata,
+    Column("right", String(120), primary_key=True),
+    Column("epoch_incarnation", Integer, primary_key=True, autoincrement=False),
+    Column("epoch_n", BigInteger, primary_key=True, autoincrement=False),
+    Column("kiosk", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("quantity_left", BigInteger, nullable=False),
+    Column("spent_before", BigInteger, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+)
