@@ -76,14 +76,6 @@ class Journal:
         with writing(self.ledger.db, self.ledger.path) as connection:
             return self._append(connection, decide(connection))
 
-    def append_two(
-        self, first: Callable[[Any], Draft], second: Callable[[Any], Draft]
-    ) -> tuple[Record, Record]:
-        """Two records in one transaction: both are durable, or neither."""
-        with writing(self.ledger.db, self.ledger.path) as connection:
-            one = self._append(connection, first(connection))
-            return one, self._append(connection, second(connection))
-
     def _append(self, connection: Any, draft: Draft) -> Record:
         gen = self.identity.gen
         row = connection.execute(
@@ -181,7 +173,8 @@ def _effect_of_dispense(connection: Any, record: Record) -> None:
     program_id, _, version = record.program_version.partition("@")
     connection.execute(
         f"""INSERT INTO {PICKUPS} (ref, gen, seq, right, program_id, program_version, card, quantity, spends,
-                epoch_incarnation, epoch_n, officer, wall_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                epoch_incarnation, epoch_n, officer, wall_ms)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             pickup_ref(record.kiosk, record.gen, record.seq),
             record.gen,

@@ -63,6 +63,7 @@ def m001_first_tables(db: Database) -> None:
             shown INTEGER NOT NULL DEFAULT 0, voided INTEGER NOT NULL DEFAULT 0)"""
     )
     db.conn.execute(f"CREATE INDEX {PICKUPS}_right ON {PICKUPS} (right)")
+    db.conn.execute(f"CREATE INDEX {JOURNAL}_right ON {JOURNAL} (right, type)")
     db.conn.execute(f"CREATE INDEX {PICKUPS}_wall ON {PICKUPS} (wall_ms)")
     db.conn.execute(f"CREATE INDEX {PICKUPS}_unshown ON {PICKUPS} (shown) WHERE shown = 0")
     db.conn.execute(
@@ -155,6 +156,11 @@ class Ledger:
         row = self.db.conn.execute(f"SELECT acked_seq FROM {ACKNOWLEDGED} WHERE gen = ?", (gen,)).fetchone()
         return int(row[0]) if row else 0
 
+    def mark_shown(self, ref: str) -> None:
+        """Notes that the officer saw this pickup recorded."""
+        with writing(self.db, self.path) as connection:
+            connection.execute(f"UPDATE {PICKUPS} SET shown = 1 WHERE ref = ?", (ref,))
+
     def highest_issue(self, card_no: str) -> int:
         """The highest issue number of a card ever read here; 0 if none."""
         row = self.db.conn.execute(
@@ -177,7 +183,8 @@ class Ledger:
 def put_meta(connection: Any, **values: str) -> None:
     """Writes single values inside the caller's transaction."""
     connection.executemany(
-        f"INSERT INTO {META} (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        f"""INSERT INTO {META} (key, value) VALUES (?, ?)
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value""",
         list(values.items()),
     )
 

@@ -39,12 +39,16 @@ class Officers:
             raise OfficerFault("locked_out", f"wait {wait_s:.0f} s", wait_s=wait_s)
         now = self._clock.now()
         if now - from_unix_ms(synced_at_ms) > timedelta(days=CACHED_DAYS):
-            raise OfficerFault("officer_stale", f"no sync for {CACHED_DAYS} days: officers are not known any more")
+            raise OfficerFault(
+                "officer_stale", f"no sync for {CACHED_DAYS} days: officers are not known any more"
+            )
         officer = cache.officer(username)
         # An unknown name costs the same delays, or names could be tried out.
         if officer is None or officer.point_id != self._point:
             self._count_failure(username)
-            raise OfficerFault("unknown_officer", "no such officer at this point", wait_s=self.wait_s(username))
+            raise OfficerFault(
+                "unknown_officer", "no such officer at this point", wait_s=self.wait_s(username)
+            )
         if not pin_holds(officer.pin_hash, pin, username, self._pepper):
             self._count_failure(username)
             raise OfficerFault("wrong_pin", "the PIN does not match", wait_s=self.wait_s(username))
@@ -52,9 +56,7 @@ class Officers:
             raise OfficerFault("officer_ended", "this officer's account has ended")
         self._forget_failures(username)
         session = OfficerSession(username, officer.name, officer.role, now.isoformat(timespec="seconds"))
-        self._journal.append(
-            lambda _: Draft(type="sign_in", officer=username, detail={"role": officer.role})
-        )
+        self._journal.append(lambda _: Draft(type="sign_in", officer=username, detail={"role": officer.role}))
         return session
 
     def wait_s(self, username: str) -> float:
@@ -64,16 +66,17 @@ class Officers:
         waits the whole delay again.
         """
         row = self._ledger.db.conn.execute(
-            f"SELECT failures, wall_ms, mono_ms, boot_id FROM {OFFICER_DELAYS} WHERE username = ?", (username,)
+            f"SELECT failures, wall_ms, mono_ms, boot_id FROM {OFFICER_DELAYS} WHERE username = ?",
+            (username,),
         ).fetchone()
         if row is None:
             return 0.0
         failures, wall_ms, mono_ms, boot_id = row
-        delay_s = delay_after(failures)
+        delay_s = delay_after(int(failures))
         if boot_id == self._clock.boot_id():
-            passed_s = (self._clock.monotonic_ms() - mono_ms) / 1000
+            passed_s = (self._clock.monotonic_ms() - int(mono_ms)) / 1000
         else:
-            passed_s = max(0.0, (unix_ms(self._clock.now()) - wall_ms) / 1000)
+            passed_s = max(0.0, (unix_ms(self._clock.now()) - int(wall_ms)) / 1000)
         return max(0.0, delay_s - passed_s)
 
     def _count_failure(self, username: str) -> None:
@@ -87,8 +90,11 @@ class Officers:
             )
 
     def _forget_failures(self, username: str) -> None:
-        if self.wait_s(username) or self._ledger.db.conn.execute(
-            f"SELECT 1 FROM {OFFICER_DELAYS} WHERE username = ?", (username,)
-        ).fetchone():
+        if (
+            self.wait_s(username)
+            or self._ledger.db.conn.execute(
+                f"SELECT 1 FROM {OFFICER_DELAYS} WHERE username = ?", (username,)
+            ).fetchone()
+        ):
             with writing(self._ledger.db, self._ledger.path) as connection:
                 connection.execute(f"DELETE FROM {OFFICER_DELAYS} WHERE username = ?", (username,))

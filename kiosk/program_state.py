@@ -158,7 +158,7 @@ def program_state(program: Program, facts: Facts) -> ProgramState:
 
 
 def grade_suffices(program: Program, grade: Grade, quantity: int, officer_checked: bool) -> bool:
-    """True if a read of that grade, with the officer's check or without, may take ``quantity`` smallest units."""
+    """True if a read of that grade, with the officer's check or without, may take ``quantity`` units."""
     above = program.grade_above is not None and quantity > program.grade_above.quantity
     if grade is Grade.TYPED:
         return program.typed_allowed and officer_checked and (program.officer_check_lifts or not above)
@@ -252,7 +252,8 @@ def _ended(program: Program, facts: Facts) -> ProgramState:
         first_days_over += [window.until for window in windows if window.until <= today][-1:]
     if not first_days_over:
         return ProgramState(StateCode.ENDED)
-    return ProgramState(StateCode.ENDED, date=(min(first_days_over) - timedelta(days=1)).isoformat())
+    last_day = max(min(first_days_over), period.FIRST_DAY) - timedelta(days=1)
+    return ProgramState(StateCode.ENDED, date=last_day.isoformat())
 
 
 def _taken(taken: Taken) -> ProgramState:

@@ -18,9 +18,8 @@ from kiosk.errors import OfficerFault
 from kiosk.grant import Grant
 from kiosk.journal import Draft, Journal
 from kiosk.journal_format import Record
-from kiosk.ledger import JOURNAL, META, PICKUPS, RIGHTS, HeldRight, Ledger, put_meta, read_right
-from kiosk.program import Program
-from kiosk.program_state import spends, validate_quantity
+from kiosk.ledger import ACKNOWLEDGED, JOURNAL, META, PICKUPS, RIGHTS, HeldRight, Ledger, put_meta, read_right
+from kiosk.program import Program, spends, validate_quantity
 from kiosk.values import Checks, Collector, Grade, OfficerSession
 
 
@@ -73,8 +72,8 @@ def _take_in_one(
     # Central counted this kiosk's records up to `upto_seq`; what was handed out since comes off here.
     left = grant.quantity_left - _spent_since(connection, grant.right, gen, grant.upto_seq)
     connection.execute(
-        f"""INSERT INTO {RIGHTS} (right, gen, epoch_incarnation, epoch_n, quantity_left, not_before, not_after,
-                mode, grant_bytes, held, acquired)
+        f"""INSERT INTO {RIGHTS} (right, gen, epoch_incarnation, epoch_n, quantity_left, not_before,
+                not_after, mode, grant_bytes, held, acquired)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
             ON CONFLICT (right) DO UPDATE SET
                 gen = excluded.gen, epoch_incarnation = excluded.epoch_incarnation,
@@ -119,6 +118,8 @@ class Handing:
     right: str
     entitlement: tuple[int, int]
     quantity: int
+    most: int
+    """What the entitlement leaves to hand out; below the right's quantity where programs share a right."""
     card_no: str
     grade: Grade
     collector: Collector
@@ -143,7 +144,7 @@ def dispense(journal: Journal, handing: Handing) -> Record:
             raise OfficerFault("already_taken", "taken already", right=handing.right)
         if not held.not_before <= now_s < held.not_after:
             raise OfficerFault("right_closed", "outside the time of this right", right=handing.right)
-        validate_quantity(handing.program, handing.quantity, held.quantity_left)
+        validate_quantity(handing.program, handing.quantity, min(held.quantity_left, handing.most))
         return Draft(
             type="dispense",
             right=handing.right,
@@ -262,8 +263,11 @@ def refuse_if_frozen(connection: Any) -> None:
 
 
 def held_epochs(ledger: Ledger, gen: int) -> list[tuple[str, tuple[int, int]]]:
-    """All grants held, for the digest that central compares with its own list."""
+    """The grants that central should believe are here: those held, and those whose release it has not got."""
     rows = ledger.db.conn.execute(
-        f"SELECT right, epoch_incarnation, epoch_n FROM {RIGHTS} WHERE held = 1 AND gen = ?", (gen,)
+        f"""SELECT right, epoch_incarnation, epoch_n FROM {RIGHTS} r WHERE gen = ? AND (held = 1 OR EXISTS (
+                SELECT 1 FROM {JOURNAL} j WHERE j.type = 'release' AND j.right = r.right AND j.gen = r.gen
+                AND j.seq > coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = j.gen), 0)))""",
+        (gen,),
     )
     return [(row[0], (row[1], row[2])) for row in rows]

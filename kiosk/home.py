@@ -1,0 +1,91 @@
+"""One kiosk's data folder: its keys, its enrolment and its two databases, opened the same way by everyone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk import enrolment, keystore
+from kiosk.cache import CacheFolder
+from kiosk.clock import Clock
+from kiosk.counter import Counter
+from kiosk.enrolment import EnrolmentBundle
+from kiosk.errors import EnvironmentFault
+from kiosk.journal import Identity, Journal
+from kiosk.keyset import KeySet
+from kiosk.ledger import LEDGER_FILE, Ledger
+from kiosk.ports import RightsSource
+
+
+class Home:
+    """An enrolled kiosk's folder. Opening it reads and verifies keys and enrolment, no database yet.
+
+    Raises EnvironmentFault: ``not_enrolled``, ``enrolment_damaged``, ``keys_missing``, ``keys_exposed``,
+    ``keys_damaged``, ``keys_foreign`` (the keys are not those that were enrolled).
+    """
+
+    def __init__(self, path: Path) -> None:
+        bundle = enrolment.load(path)
+        if bundle is None:
+            raise EnvironmentFault("not_enrolled", "this kiosk is not enrolled yet: kmc-kiosk enrol TICKET")
+        self.path = path
+        self.keys = keystore.load(path)
+        if self.keys.public() != bundle.enrolment.public:
+            raise EnvironmentFault("keys_foreign", "the device keys are not those that were enrolled")
+        self._bundle = bundle
+        self._bundle_stamp = self._stamp()
+
+    @property
+    def bundle(self) -> EnrolmentBundle:
+        """The enrolment with the newest keyset; read anew when sync has put in a newer one."""
+        stamp = self._stamp()
+        if stamp != self._bundle_stamp:
+            fresh = enrolment.load(self.path)
+            if fresh is not None:
+                self._bundle, self._bundle_stamp = fresh, stamp
+        return self._bundle
+
+    def keyset(self) -> KeySet:
+        """The newest keyset."""
+        return self.bundle.keyset
+
+    def identity(self) -> Identity:
+        """Who signs this kiosk's journal and requests."""
+        enrolled = self._bundle.enrolment
+        return Identity(enrolled.kiosk, enrolled.gen, self.keys.signer())
+
+    def ledger(self) -> Ledger:
+        """A new connection to the ledger. Raises EnvironmentFault ``ledger_missing`` and others."""
+        return Ledger(self.path / LEDGER_FILE, self.keys.database_key)
+
+    def caches(self) -> CacheFolder:
+        """A new view of the cache files."""
+        return CacheFolder(self.path, self.keys.database_key)
+
+    def counter(
+        self,
+        clock: Clock,
+        *,
+        rights: RightsSource | None = None,
+        zone: str = "Asia/Jakarta",
+        void_minutes: int = 10,
+    ) -> Counter:
+        """A counter with connections of its own, for the calling thread."""
+        ledger = self.ledger()
+        return Counter(
+            self.path,
+            self._bundle.enrolment,
+            ledger,
+            self.caches(),
+            Journal(ledger, self.identity(), clock),
+            self.keyset,
+            self.keys.officer_pepper,
+            clock,
+            rights=rights,
+            zone=zone,
+            void_minutes=void_minutes,
+            warnings=("stolen_disk_readable",) if self.keys.disk_theft_exposes else (),
+        )
+
+    def _stamp(self) -> tuple[int, int]:
+        found = (self.path / enrolment.FILE_NAME).stat()
+        return found.st_mtime_ns, found.st_ino
