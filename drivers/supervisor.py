@@ -1,0 +1,380 @@
+"""Child processes that speak lines: started, watched by heartbeat, ended as a group, started again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import IO, Generic, Self, TypeVar
+
+from drivers.commands import MAX_LINE_BYTES, Command, encode_command
+from drivers.lines import EXIT_GONE, parse_event
+from drivers.reader import Faulted, Gone, ReaderEvent, Ready
+from kiosk.errors import EnvironmentFault
+from kiosk.values import CardRead
+
+E = TypeVar("E")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a child may take, in seconds, and how much it may say."""
+
+    first_line_s: float = 20.0
+    """Until the first line: imports and opening a device on a slow machine."""
+    heartbeat_s: float = 3.0
+    """Longest silence after that."""
+    stop_s: float = 3.0
+    """From the end of its input to SIGTERM, and from SIGTERM to SIGKILL."""
+    gone_s: float = 1.0
+    """Until it is started again after its device went: no back-off."""
+    crash_first_s: float = 0.5
+    crash_most_s: float = 30.0
+    """Back-off after crashes: doubled each time between these."""
+    healthy_s: float = 5.0
+    """Crashes are forgotten when it was healthy this long."""
+    lines_per_s: int = 300
+    """More lines within a second are a flood: the child is ended."""
+
+
+class _Lines:
+    """Splits what a pipe gives into lines; an endless one is cut and marked by its length."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The lines that this chunk completes; a cut one is longer than MAX_LINE_BYTES."""
+        *lines, rest = (self._rest + chunk).split(b"\n")
+        if self._skipping and lines:
+            lines, self._skipping = lines[1:], False
+        if self._skipping:
+            rest = b""
+        elif len(rest) > MAX_LINE_BYTES + 2:
+            lines.append(rest)
+            self._skipping, rest = True, b""
+        self._rest = rest
+        return [line for line in lines if line.strip()]
+
+
+class ProcessSupervisor(Generic[E]):
+    """Keeps one child process running and hands its lines on as events, from one thread of its own.
+
+    ``parse`` turns a line into an event and never raises; ``sound`` says whether an event proves that the
+    child is well (garbage does not, and of garbage one event a second is handed on). ``as_event`` wraps what
+    the supervisor itself finds: EnvironmentFault ``<name>_hung`` and ``<name>_crashed``.
+    Exit code 3 means that the child's device is gone: it is started again without back-off.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        on_event: Callable[[E], None],
+        *,
+        parse: Callable[[bytes], E],
+        sound: Callable[[E], bool],
+        as_event: Callable[[EnvironmentFault], E],
+        name: str,
+        patience: Patience | None = None,
+        environment: Mapping[str, str] | None = None,
+        stderr: int | IO[bytes] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._command = list(command)
+        self._on_event = on_event
+        self._parse, self._sound, self._as_event = parse, sound, as_event
+        self._name = name
+        self._patience = patience or Patience()
+        self._environment = dict(environment) if environment is not None else None
+        self._stderr = stderr
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._wake_read, self._wake_write = -1, -1
+        self._thread: threading.Thread | None = None
+        self._crashes = 0
+        self.starts = 0
+        """How often the child was started."""
+
+    def start(self) -> Self:
+        """Start the child and the thread that watches it; a second call changes nothing."""
+        if self._thread is None:
+            self._wake_read, self._wake_write = os.pipe()
+            self._thread = threading.Thread(target=self._watch, name=f"supervise-{self._name}", daemon=True)
+            self._thread.start()
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child; 0 while there is none."""
+        child = self._child
+        return child.pid if child is not None else 0
+
+    def send_line(self, line: str) -> bool:
+        """Write a line to the child's input. False if there is no child or it does not take it now."""
+        with self._lock:
+            child = self._child
+            if child is None or child.stdin is None or child.stdin.closed:
+                return False
+            data = line.encode("utf-8")
+            if len(data) > select.PIPE_BUF:
+                raise ValueError("a command line is longer than a pipe takes at once")
+            try:
+                return os.write(child.stdin.fileno(), data) == len(data)
+            except OSError:
+                return False
+
+    def stop(self) -> None:
+        """Close the child's input, wait, then end it and the thread; no event comes after this returned."""
+        thread = self._thread
+        if thread is None:
+            return
+        if not self._stopping.is_set():
+            self._stopping.set()
+            os.write(self._wake_write, b"\0")
+        if thread is threading.current_thread():
+            return
+        thread.join()
+        self._thread = None
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _deliver(self, event: E) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            _log.exception("what listens to %s raised", self._name)
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                child = self._spawn()
+            except OSError as error:
+                self._rest_after_crash(f"cannot be started: {error}", reason="start")
+                continue
+            try:
+                self._attend(child)
+            finally:
+                with self._lock:
+                    self._child = None
+                for pipe in (child.stdin, child.stdout):
+                    if pipe is not None:
+                        pipe.close()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            bufsize=0,
+            env=self._environment,
+            start_new_session=True,
+        )
+        if child.stdin is not None:
+            os.set_blocking(child.stdin.fileno(), False)
+        with self._lock:
+            self._child = child
+        self.starts += 1
+        return child
+
+    def _attend(self, child: subprocess.Popen[bytes]) -> None:
+        verdict = self._listen(child)
+        if self._stopping.is_set():
+            self._end_gently(child)
+            return
+        if verdict == "closed":
+            # Its output closed: nearly always it is ending, and then its exit code tells why.
+            ended = self._ended_within(child, self._patience.stop_s)
+            self._kill(child)
+            code = child.wait()
+            if ended and code == EXIT_GONE:
+                self._crashes = 0
+                self._stopping.wait(self._patience.gone_s)
+                return
+            self._rest_after_crash(f"ended with exit code {code}", reason="exit", exit_code=code)
+            return
+        self._kill(child)
+        child.wait()
+        if verdict == "hung":
+            self._deliver(
+                self._as_event(EnvironmentFault(f"{self._name}_hung", f"{self._name} process gave no sign"))
+            )
+            self._crashes += 1
+            self._stopping.wait(self._crash_pause_s())
+        else:
+            self._rest_after_crash("floods its output", reason="flood")
+
+    def _listen(self, child: subprocess.Popen[bytes]) -> str:
+        """Read lines until the child closes its output, falls silent or floods, or until stopped."""
+        assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
+        fd, lines = child.stdout.fileno(), _Lines()
+        started = self._clock()
+        silent_at = started + self._patience.first_line_s
+        sound_since: float | None = None
+        second, in_second, garbage_at = started, 0, float("-inf")
+        while True:
+            wait_s = silent_at - self._clock()
+            readable = select.select([fd, self._wake_read], [], [], max(wait_s, 0.0))[0]
+            if self._stopping.is_set():
+                return "stopping"
+            if fd not in readable:
+                if self._clock() >= silent_at:
+                    return "hung"
+                continue
+            chunk = os.read(fd, 65536)
+            if not chunk:
+                return "closed"
+            now = self._clock()
+            if now - second >= 1.0:
+                second, in_second = now, 0
+            sound = False
+            for line in lines.feed(chunk):
+                in_second += 1
+                if in_second > self._patience.lines_per_s:
+                    return "flood"
+                event = self._parse(line)
+                if self._sound(event):
+                    sound = True
+                elif now - garbage_at < 1.0:
+                    continue
+                else:
+                    garbage_at = now
+                self._deliver(event)
+            if sound:
+                # From now, not from when it was read: a slow listener is not the child's silence.
+                silent_at = self._clock() + self._patience.heartbeat_s
+                sound_since = now if sound_since is None else sound_since
+                if now - sound_since >= self._patience.healthy_s:
+                    self._crashes = 0
+            elif now >= silent_at:
+                return "hung"
+
+    def _rest_after_crash(self, message: str, **detail: str | int) -> None:
+        self._crashes += 1
+        pause_s = self._crash_pause_s()
+        fault = EnvironmentFault(
+            f"{self._name}_crashed",
+            f"{self._name} process {message}; started again in {pause_s:g} s",
+            crashes=self._crashes,
+            again_in_s=pause_s,
+            **detail,
+        )
+        self._deliver(self._as_event(fault))
+        self._stopping.wait(pause_s)
+
+    def _crash_pause_s(self) -> float:
+        doubled = self._patience.crash_first_s * 2.0 ** min(self._crashes - 1, 20)
+        return min(doubled, self._patience.crash_most_s)
+
+    def _end_gently(self, child: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            if child.stdin is not None:
+                child.stdin.close()
+        # Its output is read on, so that a child which still writes does not block on its way out.
+        if not self._drain_until_ended(child, self._patience.stop_s):
+            self._signal(child, signal.SIGTERM)
+            self._drain_until_ended(child, self._patience.stop_s)
+        self._kill(child)
+        child.wait()
+
+    def _drain_until_ended(self, child: subprocess.Popen[bytes], seconds: float) -> bool:
+        assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._has_ended(child):
+                return True
+            if select.select([child.stdout], [], [], 0.02)[0] and not os.read(child.stdout.fileno(), 65536):
+                return self._ended_within(child, deadline - time.monotonic())
+        return self._has_ended(child)
+
+    def _ended_within(self, child: subprocess.Popen[bytes], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._has_ended(child):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    @staticmethod
+    def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+        """True once the child has exited; it is not reaped, so its id and group stay its own."""
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _kill(self, child: subprocess.Popen[bytes]) -> None:
+        self._signal(child, signal.SIGKILL)
+
+    @staticmethod
+    def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """Signal the child's own group; only before it is reaped."""
+        try:
+            os.killpg(child.pid, number)
+        except ProcessLookupError:
+            return
+
+
+class ReaderSupervisor(ProcessSupervisor[ReaderEvent]):
+    """Supervises one reader process and hands on its events; a device that stays away is told once."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        on_event: Callable[[ReaderEvent], None],
+        *,
+        patience: Patience | None = None,
+        environment: Mapping[str, str] | None = None,
+        stderr: int | IO[bytes] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(
+            command,
+            on_event,
+            parse=parse_event,
+            sound=_is_sound,
+            as_event=Gone,
+            name="reader",
+            patience=patience,
+            environment=environment,
+            stderr=stderr,
+            clock=clock,
+        )
+        self._device_name = ""
+        self._gone_code = ""
+
+    def send(self, command: Command) -> bool:
+        """Send a command to the reader. False if it does not take it now."""
+        return self.send_line(encode_command(command))
+
+    def _deliver(self, event: ReaderEvent) -> None:
+        match event:
+            case Ready():
+                self._device_name, self._gone_code = event.name, ""
+            case CardRead():
+                event = replace(event, reader=self._device_name)
+            case Gone():
+                if event.fault.code == self._gone_code:
+                    return
+                self._gone_code = event.fault.code
+        super()._deliver(event)
+
+
+def _is_sound(event: ReaderEvent) -> bool:
+    return not (isinstance(event, Faulted) and event.fault.code == "reader_garbled")
