@@ -53,6 +53,7 @@ class CentralClient:
         *,
         timeout_s: float = 10.0,
         ca_file: str = "",
+        proxy: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self.central_time: CentralTime | None = None
@@ -61,7 +62,7 @@ class CentralClient:
         self._key_for = key_for
         self._clock = clock
         self._timeout_s = timeout_s
-        self._session = new_session(ca_file)
+        self._session = new_session(ca_file, proxy)
 
     def close(self) -> None:
         """Closes the connection; a call under way in another thread ends with a fault."""
@@ -104,10 +105,12 @@ class CentralClient:
         return answer
 
 
-def new_session(ca_file: str = "") -> requests.Session:
-    """A session that keeps its connection, follows no redirects' surprises and reads no netrc."""
+def new_session(ca_file: str = "", proxy: str = "") -> requests.Session:
+    """A session that keeps its connection and takes nothing from the environment."""
     session = requests.Session()
     session.trust_env = False
+    if proxy:
+        session.proxies = {"http": proxy, "https": proxy}
     if ca_file:
         session.verify = ca_file
     return session
@@ -123,7 +126,8 @@ def send(
 ) -> tuple[int, dict[str, str], bytes]:
     """One HTTP exchange: status, headers and the decoded body, at most MAX_ANSWER_BYTES.
 
-    Raises CentralFault: ``central_unreachable``, ``central_certificate``, ``answer_cut``, ``answer_too_large``.
+    Raises CentralFault: ``central_unreachable``, ``central_certificate``, ``answer_cut``,
+    ``answer_too_large``.
     """
     send_headers = {**headers, "Accept-Encoding": "zstd, gzip", "Accept": "application/json"}
     if body:

@@ -139,8 +139,9 @@ def _take_off(
     names = ", ".join(f'"{name}"' for name in columns)
     for start in range(0, len(keys), LOOKUP_ROWS):
         part = keys[start : start + LOOKUP_ROWS]
+        places = ", ".join([place] * len(part))
         rows = connection.execute(
-            f'SELECT bucket, row_hash FROM "{kind}" WHERE ({names}) IN (VALUES {", ".join([place] * len(part))})',
+            f'SELECT bucket, row_hash FROM "{kind}" WHERE ({names}) IN (VALUES {places})',
             [value for key in part for value in key],
         )
         for bucket, hashed in rows:
