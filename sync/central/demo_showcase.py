@@ -57,7 +57,7 @@ FAMILIES: tuple[ShowcaseFamily, ...] = (
                  "An elderly woman: quarterly money, by a representative if she cannot come",
                  ("bantuan-lansia", *_CHECK)),
         Showcase("ward", "7562865928", 6, "NTAG215", Member(11, "m", "Galih Pratama"),
-                 "A child whose grandmother is guardian; the aunt's right has expired, the uncle's is revoked",
+                 "Guardian is the grandmother; the aunt's right has ended, the uncle's was revoked",
                  ("transport-siswa", "sarapan-sekolah", "buku-pelajaran")),
     )),
     ShowcaseFamily(IRINGMULYO, (
@@ -110,7 +110,8 @@ FAMILIES: tuple[ShowcaseFamily, ...] = (
                  "A card reported stolen; no new one yet", _CHECK, "card_stolen"),
     )),
     ShowcaseFamily(IRINGMULYO, (
-        Showcase("long-name", "2911459168", 20, "DESFire", Member(62, "f", "Kusumaningtyas Puspaningrum Wijayakusuma Hadiningratsari"),
+        Showcase("long-name", "2911459168", 20, "DESFire",
+                 Member(62, "f", "Kusumaningtyas Puspaningrum Wijayakusuma Hadiningratsari"),
                  "The longest name, for the screens", ("bantuan-lansia", *_CHECK)),
     )),
     ShowcaseFamily(IRINGMULYO, (

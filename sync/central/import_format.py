@@ -27,10 +27,12 @@ _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _iso_day(value: Any) -> Any:
-    """Lets only ``YYYY-MM-DD`` through: pydantic also takes times of day that are midnight."""
-    if isinstance(value, str) and not _ISO_DAY.fullmatch(value):
+    """Lets only ``YYYY-MM-DD`` through: pydantic takes "86400" for the second of January 1970."""
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _ISO_DAY.fullmatch(value):
         raise ValueError("a day is written YYYY-MM-DD")
-    return value
+    return date.fromisoformat(value)
 
 
 Id = Annotated[int, Field(ge=1, lt=2**53)]
