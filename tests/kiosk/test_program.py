@@ -220,6 +220,12 @@ def test_programs_that_may_not_share_a_right(change: dict[str, Any], words: str)
     assert words in conflict
 
 
+def test_versions_of_one_program_are_held_against_the_others_only() -> None:
+    versions = [program(), program(version=4, period={"kind": "weekly"})]
+    (conflict,) = group_conflicts([*versions, program(id="telur")])
+    assert "beras@4 and telur@3 have different periods" in conflict
+
+
 def test_every_conflict_is_told() -> None:
     conflicts = group_conflicts(
         [program(), program(id="telur", zone="UTC", partial=True), program(id="gula", subject="holder")]
