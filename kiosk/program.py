@@ -207,6 +207,15 @@ def spends(program: Program, quantity: int, quantity_left: int) -> int:
     return quantity if program.partial else quantity_left
 
 
+def quantity_due(program: Program, entitled: int, quantity_left: int) -> int:
+    """What may be handed out under this program of a right with ``quantity_left`` (smallest unit).
+
+    A right shared by programs that exclude each other holds the most of any; each hands out no more than its
+    own entitlement says. What is left of a partial program's right stands as granted.
+    """
+    return quantity_left if program.partial else min(entitled, quantity_left)
+
+
 def needs_reason(program: Program, quantity: int, quantity_left: int) -> bool:
     """True if this pickup closes the right with less than was due: the officer gives a reason."""
     return not program.partial and quantity < quantity_left
@@ -215,7 +224,7 @@ def needs_reason(program: Program, quantity: int, quantity_left: int) -> bool:
 def validate_quantity(program: Program, quantity: int, quantity_left: int) -> None:
     """Accept a quantity (smallest unit) to hand out, of which ``quantity_left`` is due under this program.
 
-    Under a shared right group that is the least of the program's own term and what is left of the right.
+    ``quantity_due`` tells it where programs share the right.
     Raises OfficerFault ``quantity`` with the detail ``quantity`` and ``quantity_left``.
     """
     if not 1 <= quantity <= quantity_left:

@@ -48,7 +48,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from kiosk import period
-from kiosk.program import Program
+from kiosk.program import Program, quantity_due
 from kiosk.values import Grade, ProgramState, StateCode
 
 _LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
@@ -226,7 +226,9 @@ def _by_place_and_right(program: Program, facts: Facts) -> ProgramState | None:
 
 
 def _by_person(program: Program, entitlement: EntitlementFact, facts: Facts) -> ProgramState | None:
-    due = facts.right.quantity_left if isinstance(facts.right, HeldHere) else entitlement.quantity
+    due = entitlement.quantity
+    if isinstance(facts.right, HeldHere):
+        due = quantity_due(program, entitlement.quantity, facts.right.quantity_left)
     quantity = due if facts.quantity is None else facts.quantity
     if not grade_suffices(program, facts.grade, quantity, facts.officer_checked):
         return ProgramState(StateCode.GRADE_TOO_LOW)

@@ -17,6 +17,7 @@ from kiosk.program import (
     group_conflicts,
     needs_reason,
     parse_program,
+    quantity_due,
     spends,
     validate_quantity,
 )
@@ -244,6 +245,13 @@ def test_what_a_pickup_takes(left: int, data: st.DataObject) -> None:
     assert not needs_reason(partial, quantity, left)
     validate_quantity(whole, quantity, left)
     validate_quantity(partial, quantity, left)
+
+
+def test_what_is_due_under_a_right_that_others_share() -> None:
+    assert quantity_due(WHOLE, 10_000, 200_000) == 10_000
+    assert quantity_due(WHOLE, 10_000, 8_000) == 8_000
+    assert quantity_due(WHOLE, 10_000, 0) == 0
+    assert quantity_due(PARTIAL, 10_000, 12_000) == 12_000
 
 
 @pytest.mark.parametrize(("quantity", "left"), [(0, 10), (-1, 10), (11, 10), (1, 0)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.program import Program, parse_program
+from kiosk.program import Program, parse_program, quantity_due
 from kiosk.program_state import (
     EntitlementFact,
     Facts,
@@ -318,6 +318,18 @@ TABLE: list[tuple[dict[str, Any], list[dict[str, Any]], ProgramState]] = [
     (ABOVE, [MORE, {"grade": Grade.P2}], READY),
     (ABOVE | LIFTS, [MORE, CHECKED], READY),
     (ABOVE | PARTIAL, [{"right": replace(HERE, quantity_left=5_000)}], READY),
+    (
+        ABOVE,
+        [{"entitlement": entitlement(quantity=5_000), "right": replace(HERE, quantity_left=200_000)}],
+        READY,
+    ),
+    (ABOVE | PARTIAL, [{"entitlement": entitlement(quantity=5_000)}], LOW),
+    (
+        ABOVE,
+        [{"entitlement": entitlement(quantity=5_000), "right": replace(HERE, quantity_left=9_000)}],
+        READY,
+    ),
+    (ABOVE | PARTIAL, [{"entitlement": entitlement(quantity=5_000)}], LOW),
     (ABOVE | TOLERATE, [UNKNOWN, OFFLINE, WITHIN], LOW),
     (STRICT, [TYPED], LOW),
     (LIFTS, [TYPED, CHECKED], LOW),
@@ -456,9 +468,9 @@ def test_ready_means_that_it_can_be_handed_over(one: Program, facts: Facts) -> N
     assert one.starts_at <= facts.now
     assert one.ends_at is None or facts.now < one.ends_at
     assert set(one.documents) <= set(facts.documents_seen)
-    quantity = facts.quantity or (
-        right.quantity_left if isinstance(right, HeldHere) else facts.entitlement.quantity
-    )
+    quantity = facts.quantity or facts.entitlement.quantity
+    if isinstance(right, HeldHere) and facts.quantity is None:
+        quantity = quantity_due(one, quantity, right.quantity_left)
     assert grade_suffices(one, facts.grade, quantity, facts.officer_checked)
 
 
