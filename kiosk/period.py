@@ -11,7 +11,6 @@ Keys: ``once``; ``2026-11-23`` (daily); ``2026-W48`` (weekly, ISO 8601 weeks); `
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -20,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kiosk.cycle import CYCLES, Cycle
 from kiosk.wording import DocumentText
 
 PeriodKind = Literal["once", "daily", "weekly", "monthly", "quarterly", "semester", "yearly", "windows"]
@@ -147,7 +147,7 @@ def current(rule: PeriodRule, zone: str, at: datetime) -> Period | None:
     if rule.kind == "once":
         span = _once(zone)
         return span if span.contains(at) else None
-    cycle = _CYCLES[rule.kind]
+    cycle = CYCLES[rule.kind]
     first = cycle.first_day(_day_within(at, zone))
     span = _span(cycle, first, zone)
     # Where clocks fall back over midnight, the old day's name returns after the new day has begun.
@@ -167,7 +167,7 @@ def next_after(rule: PeriodRule, zone: str, at: datetime) -> Period | None:
         return next((span for span in spans if _utc(span.start) > _utc(at)), None)
     if rule.kind == "once":
         return None
-    cycle = _CYCLES[rule.kind]
+    cycle = CYCLES[rule.kind]
     first = cycle.first_day(_day_within(at, zone))
     span = _span(cycle, first, zone)
     # Empty: a day that a zone skipped whole, as Samoa did on 30 December 2011.
@@ -188,7 +188,7 @@ def of_key(rule: PeriodRule, zone: str, key: str) -> Period:
         if key != "once":
             raise ValueError(f"not the key of a period of kind once: {key!r}")
         return _once(zone)
-    cycle = _CYCLES[rule.kind]
+    cycle = CYCLES[rule.kind]
     match = cycle.pattern.fullmatch(key)
     if match is None:
         raise ValueError(f"not the key of a period of kind {rule.kind}: {key!r}")
@@ -244,62 +244,6 @@ def split_right(key: str) -> RightName:
     return RightName(*parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cycle:
-    """A kind of period that repeats, described by the first days of its periods."""
-
-    first_day: Callable[[date], date]
-    following: Callable[[date], date]
-    key: Callable[[date], str]
-    pattern: re.Pattern[str]
-    of_parts: Callable[..., date]
-
-
-def _months(count: int, key: Callable[[date], str], pattern: str) -> _Cycle:
-    def following(first: date) -> date:
-        months = first.year * 12 + first.month - 1 + count
-        return date(months // 12, months % 12 + 1, 1)
-
-    return _Cycle(
-        first_day=lambda day: date(day.year, (day.month - 1) // count * count + 1, 1),
-        following=following,
-        key=key,
-        pattern=re.compile(pattern),
-        of_parts=lambda year, number=1: date(year, (number - 1) * count + 1, 1),
-    )
-
-
-def _week_key(first: date) -> str:
-    year, week, _ = first.isocalendar()
-    return f"{year:04d}-W{week:02d}"
-
-
-_CYCLES: dict[str, _Cycle] = {
-    "daily": _Cycle(
-        first_day=lambda day: day,
-        following=lambda first: first + timedelta(days=1),
-        key=date.isoformat,
-        pattern=re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})"),
-        of_parts=date,
-    ),
-    "weekly": _Cycle(
-        first_day=lambda day: day - timedelta(days=day.weekday()),
-        following=lambda first: first + timedelta(days=7),
-        key=_week_key,
-        pattern=re.compile(r"([0-9]{4})-W([0-9]{2})"),
-        of_parts=lambda year, week: date.fromisocalendar(year, week, 1),
-    ),
-    "monthly": _months(1, lambda first: f"{first.year:04d}-{first.month:02d}", r"([0-9]{4})-(0[1-9]|1[0-2])"),
-    "quarterly": _months(
-        3, lambda first: f"{first.year:04d}-Q{(first.month + 2) // 3}", r"([0-9]{4})-Q([1-4])"
-    ),
-    "semester": _months(
-        6, lambda first: f"{first.year:04d}-S{(first.month + 5) // 6}", r"([0-9]{4})-S([12])"
-    ),
-    "yearly": _months(12, lambda first: f"{first.year:04d}", r"([0-9]{4})"),
-}
-
-
 def _utc(at: datetime) -> datetime:
     if at.utcoffset() is None:
         raise ValueError("a time without a zone names no instant")
@@ -316,7 +260,7 @@ def _day_within(at: datetime, zone: str) -> date:
     return day
 
 
-def _span(cycle: _Cycle, first: date, zone: str) -> Period:
+def _span(cycle: Cycle, first: date, zone: str) -> Period:
     # The week of 1 January 1970 began in 1969; the calendar's first period is cut, not refused.
     start = start_of_day(max(first, FIRST_DAY), zone)
     return Period(cycle.key(first), start, start_of_day(cycle.following(first), zone))
