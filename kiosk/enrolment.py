@@ -180,6 +180,15 @@ def load(home: Path) -> EnrolmentBundle | None:
         raise EnvironmentFault("enrolment_damaged", str(fault), why="file") from None
 
 
+def check_device(bundle: EnrolmentBundle, public: bytes) -> None:
+    """Raises EnvironmentFault ``enrolment_of_another_device`` unless ``public`` (raw, 32 bytes) was enrolled.
+
+    A copied disk, or keys brought back from elsewhere: what this device signs nobody would believe.
+    """
+    if bundle.enrolment.public != public:
+        raise EnvironmentFault("enrolment_of_another_device", "the device's key is not the enrolled one")
+
+
 def _write(
     home: Path, enrolment: bytes, first: bytes, newest: bytes, roots: tuple[bytes, bytes], url: str
 ) -> EnrolmentBundle:
@@ -196,7 +205,14 @@ def _read_file(data: bytes) -> EnrolmentBundle:
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         raise ValueError("the file does not match its checksum")
     match cose.decode(data[32:]):
-        case [1, bytes(enrolment), bytes(first), bytes(newest), [bytes(root1), bytes(root2)], str(url)]:
+        case [
+            version,
+            bytes(enrolment),
+            bytes(first),
+            bytes(newest),
+            [bytes(root1), bytes(root2)],
+            str(url),
+        ] if version == VERSION and version is not True:
             return _verified(enrolment, first, newest, (root1, root2), url)
         case _:
             raise ValueError("not an enrolment file of this version")

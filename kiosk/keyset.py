@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -93,12 +93,13 @@ class Key:
         return _loaded(self.public)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeySet:
     """The keys in force, as of ``issued`` (Unix seconds)."""
 
     issued: int
     keys: tuple[Key, ...]
+    _by_kid: dict[tuple[KeyUse, bytes], Key] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_kid", {(key.use, key.kid): key for key in self.keys})
@@ -134,8 +135,7 @@ class KeySet:
         return self.issued > other.issued
 
     def _of(self, use: KeyUse, kid: bytes) -> Key | None:
-        found: Key | None = self._by_kid.get((use, kid))  # type: ignore[attr-defined]
-        return found
+        return self._by_kid.get((use, kid))
 
 
 def key_id(public: bytes) -> bytes:

@@ -153,25 +153,31 @@ def _pepper_cipher(keys: DeviceKeys) -> ChaCha20Poly1305:
 
 
 def _contents(path: Path, *, private: bool) -> bytes:
+    # Non-blocking, or a pipe in the file's place would hold the start for ever.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if private else 0)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NOFOLLOW if private else 0))
+        handle = os.open(path, flags)
     except FileNotFoundError:
         raise EnvironmentFault("keys_missing", f"there is no {path.name}") from None
     except OSError as fault:
         raise EnvironmentFault("keys_damaged", f"{path.name}: {fault.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         facts = os.fstat(handle)
-        if private and (
-            facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or facts.st_uid not in (os.geteuid(), 0)
-        ):
+        if not stat.S_ISREG(facts.st_mode):
+            raise EnvironmentFault("keys_damaged", f"{path.name} is no file")
+        open_to_others = facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        if private and (open_to_others or facts.st_uid not in (os.geteuid(), 0)):
             raise EnvironmentFault("keys_exposed", f"{path.name} must be mode 0400 and the kiosk's own")
-        try:
-            return file.read(MAX_FILE + 1)
-        except OSError as fault:
-            raise EnvironmentFault("keys_damaged", f"{path.name}: {fault.strerror}") from None
+        return os.read(handle, MAX_FILE + 1)
+    except OSError as fault:
+        raise EnvironmentFault("keys_damaged", f"{path.name}: {fault.strerror}") from None
+    finally:
+        os.close(handle)
 
 
 def _read(data: bytes, source: KeySource) -> DeviceKeys:
+    if len(data) > MAX_FILE:
+        raise EnvironmentFault("keys_damaged", f"more than {MAX_FILE} bytes")
     try:
         content = cose.decode(data)
         if not isinstance(content, Mapping) or set(content) != {"v", *_NAMES} or content["v"] != 1:
