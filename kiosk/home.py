@@ -11,7 +11,7 @@ from kiosk.counter import Counter
 from kiosk.enrolment import EnrolmentBundle
 from kiosk.errors import EnvironmentFault
 from kiosk.journal import Identity, Journal
-from kiosk.keyset import KeySet
+from kiosk.keyset import KeySet, open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
 from kiosk.ports import RightsSource
 
@@ -47,6 +47,14 @@ class Home:
     def keyset(self) -> KeySet:
         """The newest keyset."""
         return self.bundle.keyset
+
+    def take_keyset(self, data: bytes) -> None:
+        """Keeps a newer keyset that came by sync; an older or the same one changes nothing.
+
+        Raises CentralFault ``keyset_refused`` for one that no root key signed.
+        """
+        if open_keyset(data, self.bundle.roots).replaces(self.bundle.keyset):
+            enrolment.save_keyset(self.path, self.bundle, data)
 
     def identity(self) -> Identity:
         """Who signs this kiosk's journal and requests."""

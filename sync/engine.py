@@ -5,6 +5,7 @@ Status codes never delete anything: a record is done when central acknowledged i
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -53,6 +54,8 @@ class SyncEngine:
         client: CentralClient,
         keyset: Callable[[], KeySet],
         clock: Clock,
+        *,
+        take_keyset: Callable[[bytes], None],
     ) -> None:
         self.home = home
         self.ledger = ledger
@@ -62,6 +65,21 @@ class SyncEngine:
         self.clock = clock
         self._journal = Journal(ledger, identity, clock)
         self._keyset = keyset
+        self._take_keyset = take_keyset
+
+    def sync_now(self) -> SyncReport:
+        """One round, leaving word for the screen whether central answered. Raises CentralFault."""
+        try:
+            return self.run_once()
+        except CentralFault as fault:
+            self.note_failure(fault)
+            raise
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.client.close()
+        self.caches.close()
+        self.ledger.close()
 
     def run_once(self) -> SyncReport:
         """Journal out, grants and changes in, one after the other. Raises CentralFault."""
@@ -153,7 +171,11 @@ class SyncEngine:
 
     def fetch_changes(self, on_page: Callable[[int], None] = lambda rows: None) -> int:
         """Brings the cache up to date; answers how many rows changed. Raises CentralFault."""
-        return load_changes(self.caches, self.client.changes, self._now_iso, on_page)
+        rows = load_changes(self.caches, self.client.changes, self._now_iso, on_page)
+        doc = self.caches.current().keyset_doc()
+        if doc:
+            self._take_keyset(base64.b64decode(doc))
+        return rows
 
     def note_success(self) -> None:
         """Leaves word that central answered, and its signed time."""

@@ -1,4 +1,4 @@
-"""Enrolling this machine as a kiosk: one-time ticket and a key made here, against a central that proves itself."""
+"""Enrolling this machine as a kiosk: a one-time ticket and a key made here; central proves itself."""
 
 from __future__ import annotations
 

@@ -1,0 +1,218 @@
+"""Putting the kiosk together: readers, sync and window around one counter. A composition root."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.load import Loaded
+from drivers.commands import Feedback
+from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
+from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
+from kiosk import enrolment
+from kiosk.clock import SystemClock
+from kiosk.errors import EnvironmentFault, OfficerFault
+from kiosk.home import Home
+from kiosk.values import CardRead, Mode
+from kiosk.virtual_readers import control_socket, running_device, state_file
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "kiosk.cli")
+STATION_START_S = 20.0
+
+
+def device_for(loaded: Loaded, kind: str, given: str = "") -> str:
+    """What a reader process reads with: given, set, found, or in demonstration the virtual one; else empty.
+
+    Raises OfficerFault ``not_in_production`` for a virtual reader on a production kiosk.
+    """
+    readers = loaded.settings.readers
+    wanted = given or (readers.nfc.device if kind == "nfc" else readers.qr.source)
+    if wanted:
+        if wanted.startswith("udp") and _mode(loaded.home) is Mode.PRODUCTION:
+            raise OfficerFault("not_in_production", "a virtual reader is for demonstrations only")
+        return wanted
+    found = find_real(kind)
+    if found:
+        return found
+    return running_device(loaded.home, kind) if virtual_allowed(loaded) else ""
+
+
+def find_real(kind: str) -> str:
+    """The first reader or camera that is plugged in; empty if there is none."""
+    if kind == "nfc":
+        from drivers.nfc_devices import find_devices
+
+        return next((device.path for device in find_devices()), "")
+    from drivers.camera_list import find_cameras
+
+    return next((camera.path for camera in find_cameras()), "")
+
+
+def virtual_allowed(loaded: Loaded) -> bool:
+    """True if this kiosk was enrolled for demonstration and the settings do not say ``off``."""
+    return loaded.settings.readers.virtual == "auto" and _mode(loaded.home) is Mode.DEMONSTRATION
+
+
+def _mode(home: Path) -> Mode | None:
+    bundle = enrolment.load(home)
+    return bundle.enrolment.mode if bundle else None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLine:
+    """A line of the sync process; only its event's name is of interest here."""
+
+    event: str
+
+
+class Processes:
+    """The processes beside the screen: readers, sync, and in demonstration the virtual station."""
+
+    def __init__(self, loaded: Loaded, on_reader: Callable[[str, ReaderEvent], None]) -> None:
+        self._loaded = loaded
+        self._on_reader = on_reader
+        self._station: ProcessSupervisor[SyncLine] | None = None
+        self._readers: dict[str, ReaderSupervisor] = {}
+        self._sync: ProcessSupervisor[SyncLine] | None = None
+
+    def start(self) -> None:
+        """Starts all of them; none is waited for but the station, which the readers look for."""
+        readers = self._loaded.settings.readers
+        enabled = [kind for kind, reader in (("nfc", readers.nfc), ("qr", readers.qr)) if reader.enabled]
+        if virtual_allowed(self._loaded) and any(not find_real(kind) for kind in enabled):
+            self._start_station()
+        for kind in enabled:
+            self._readers[kind] = ReaderSupervisor(
+                [*COMMAND, "read", kind],
+                _HandOn(kind, self._on_reader),
+                environment=_environment(self._loaded),
+            ).start()
+        self._sync = _plain_supervisor("sync", [*COMMAND, "sync", "--watch"], self._loaded).start()
+
+    def _start_station(self) -> None:
+        state_file(self._loaded.home).unlink(missing_ok=True)
+        self._station = _plain_supervisor("virtual", [*COMMAND, "virtual"], self._loaded).start()
+        deadline = time.monotonic() + STATION_START_S
+        while not (state_file(self._loaded.home).exists() and control_socket(self._loaded.home).exists()):
+            if time.monotonic() > deadline:
+                raise EnvironmentFault("virtual_not_running", "the virtual readers did not start")
+            time.sleep(0.02)
+
+    @property
+    def has_station(self) -> bool:
+        """True if virtual readers run."""
+        return self._station is not None
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the children that run now."""
+        children = [self._station, self._sync, *self._readers.values()]
+        return [child.pid for child in children if child is not None and child.pid]
+
+    def wake_sync(self) -> None:
+        """Tells the sync process that something was recorded."""
+        if self._sync is not None:
+            self._sync.send_line('{"command": "wake"}\n')
+
+    def feedback(self, source: str, ok: bool) -> None:
+        """Lets the reader's lamp or buzzer say that the card was read, or that it was not."""
+        reader = self._readers.get(source)
+        if reader is not None:
+            reader.send(Feedback("ok" if ok else "attention"))
+
+    def stop(self) -> None:
+        """Ends all children."""
+        for child in (*self._readers.values(), self._sync, self._station):
+            if child is not None:
+                child.stop()
+
+
+class _HandOn:
+    """Says which reader an event came from."""
+
+    def __init__(self, kind: str, to: Callable[[str, ReaderEvent], None]) -> None:
+        self._kind = kind
+        self._to = to
+
+    def __call__(self, event: ReaderEvent) -> None:
+        self._to(self._kind, event)
+
+
+def _plain_supervisor(name: str, command: list[str], loaded: Loaded) -> ProcessSupervisor[SyncLine]:
+    return ProcessSupervisor(
+        command,
+        lambda line: log.debug("%s: %s", name, line.event),
+        parse=_parse_line,
+        sound=lambda line: line.event != "garbage",
+        as_event=lambda fault: SyncLine(fault.code),
+        name=name,
+        environment=_environment(loaded),
+    )
+
+
+def _parse_line(line: bytes) -> SyncLine:
+    try:
+        return SyncLine(str(json.loads(line)["event"]))
+    except (ValueError, KeyError, TypeError):
+        return SyncLine("garbage")
+
+
+def _environment(loaded: Loaded) -> dict[str, str]:
+    return {**os.environ, "KMC_HOME": str(loaded.home)}
+
+
+class OneAtATime:
+    """A lock that keeps two kiosk windows off one data folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "kiosk.lock"
+
+    def __enter__(self) -> None:
+        try:
+            self._file = self._path.open("a")
+        except OSError as error:
+            raise EnvironmentFault("data_folder_read_only", f"{self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise EnvironmentFault("already_running", "a kiosk window runs on this data folder") from None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def notice_of(source: str, event: ReaderEvent) -> Any:
+    """What the screen is told of a reader's event; None for what does not concern it."""
+    from ui.events import ReaderNotice
+
+    kind: Any = source
+    match event:
+        case Ready():
+            return ReaderNotice("ready", source=kind)
+        case Reading():
+            return ReaderNotice("reading", source=kind)
+        case CardRead():
+            return ReaderNotice("read", read=event, source=kind)
+        case Lifted():
+            return ReaderNotice("lifted", source=kind)
+        case Faulted(fault):
+            if fault.family == "card":
+                return ReaderNotice("fault", fault.code, source=kind)
+            log.warning("%s reader: %s: %s", source, fault.code, fault.message)
+            return None
+        case Gone(fault):
+            log.warning("%s reader: %s: %s", source, fault.code, fault.message)
+            return ReaderNotice("gone", fault.code, source=kind)
+        case _:
+            return None

@@ -1,0 +1,508 @@
+"""``kmc-kiosk``: every part of the kiosk as a command. A composition root: nobody imports it.
+
+With ``--json`` a command answers with one JSON document. Exit 0 is good, 1 a fault (``code`` and
+``message``), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from config.load import Loaded, home_folder, load
+from config.mistakes import SettingsFault
+from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.values import Checks, Collector
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; answers the exit code."""
+    arguments = make_parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    command: Command = arguments.run
+    try:
+        return command(arguments)
+    except KioskError as fault:
+        return _tell_fault(fault, arguments.json)
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="answer with one JSON document")
+    parser = argparse.ArgumentParser(
+        prog="kmc-kiosk", description="The KMC kiosk. KMC_HOME names its data folder."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, help_: str, to: Any = commands) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = to.add_parser(name, parents=[shared], help=help_, description=help_)
+        made.set_defaults(run=run)
+        return made
+
+    def group(name: str, help_: str) -> Any:
+        return commands.add_parser(name, help=help_, description=help_).add_subparsers(
+            required=True, metavar="PART"
+        )
+
+    demo = add("demo", run_demo, "start everything on demonstration data: central, kiosk, virtual readers")
+    demo.add_argument("--folder", type=Path, default=Path("build/demo"), help="where the data lies")
+    demo.add_argument(
+        "--tour", action="store_true", help="play the job without a display even if there is one"
+    )
+
+    enrolment = add("enrol", run_enrol, "enrol this machine with a one-time ticket")
+    enrolment.add_argument("ticket")
+    enrolment.add_argument("--central", required=True, metavar="URL", help="central's address")
+
+    add("run", run_window, "open the kiosk window and supervise readers and sync")
+
+    reading = group("read", "read cards; events as JSON lines")
+    for kind, run in (("nfc", run_read_nfc), ("qr", run_read_qr)):
+        reader = add(kind, run, f"read by {kind.upper()}", reading)
+        reader.add_argument(
+            "--device", default="", help="device or source; empty: what is set, else what is found"
+        )
+        reader.add_argument("--once", action="store_true", help="end after one card")
+        reader.add_argument(
+            "--timeout", type=float, metavar="S", help="end with reader_timeout after S seconds"
+        )
+
+    show = add("show", run_show, "the holder's programs and their states, offline")
+    _add_card(show, positional=True)
+    show.add_argument("--officer", default="", help="user name; asks for the PIN")
+
+    confirm = add("confirm", run_confirm, "record a pickup")
+    _add_card(confirm, positional=False)
+    confirm.add_argument("--program", required=True)
+    confirm.add_argument("--officer", required=True, help="user name; asks for the PIN")
+    confirm.add_argument(
+        "--quantity", type=int, help="in the benefit's smallest unit; all that is due if left out"
+    )
+    confirm.add_argument("--collector", choices=("holder", "guardian", "representative"), default="holder")
+    confirm.add_argument("--guardian", type=int, default=0, metavar="HOLDER_ID", help="which guardian")
+    confirm.add_argument("--collector-name", default="", help="the representative's name")
+    confirm.add_argument("--letter", default="", help="number of the representative's letter")
+    confirm.add_argument("--documents", default="", help="documents seen, comma separated, such as ktp,kk")
+    confirm.add_argument(
+        "--photo-checked", action="store_true", help="photo on the card and KTP were compared"
+    )
+
+    voiding = add("void", run_void, "take a pickup back")
+    voiding.add_argument("ref")
+    voiding.add_argument("--officer", required=True, help="user name; asks for the PIN")
+    voiding.add_argument("--goods", choices=("never_left", "returned"), default="returned")
+    voiding.add_argument("--reason", required=True)
+
+    syncing = add("sync", run_sync, "journal out, grants and changes in")
+    how = syncing.add_mutually_exclusive_group(required=True)
+    how.add_argument("--once", action="store_true", help="one round")
+    how.add_argument("--watch", action="store_true", help="keep in step until told to stop on standard input")
+
+    add("status", run_status, "what the kiosk is and how it stands with central")
+
+    journal = group("journal", "the kiosk's own records")
+    listing = add("list", run_journal_list, "newest records first", journal)
+    listing.add_argument("--last", type=int, default=50, metavar="N")
+    listing.add_argument("--type", default="", help="only this type of record")
+    add("verify", run_journal_verify, "check every signature and the chain", journal)
+    exporting = add("export", run_journal_export, "all records as JSON lines", journal)
+    exporting.add_argument("file", type=Path, nargs="?", help="standard output if left out")
+
+    settings = group("config", "the settings")
+    add("check", run_config_check, "every mistake in the settings at once", settings)
+    add("show", run_config_show, "every setting with where it came from, secrets masked", settings)
+
+    for name, run, help_ in (
+        ("tap", run_tap, "demonstration: hold a virtual card before the reader"),
+        ("show-qr", run_show_qr, "demonstration: hold a virtual card's QR code before the camera"),
+    ):
+        holding = add(name, run, help_)
+        holding.add_argument("card_no", help="card number or label of a card in the tray")
+        holding.add_argument("--hold", type=float, default=1.0, metavar="S", help="seconds")
+    add("cards", run_cards, "demonstration: the virtual cards in the tray")
+    add("virtual", run_virtual, "demonstration: serve the virtual reader and camera")
+    return parser
+
+
+def _add_card(parser: argparse.ArgumentParser, *, positional: bool) -> None:
+    if positional:
+        parser.add_argument(
+            "payload", nargs="?", default="", help="KMC1:… or, with --uid, a chip's credential"
+        )
+    else:
+        parser.add_argument("--payload", default="", help="KMC1:… or, with --uid, a chip's credential")
+    parser.add_argument("--uid", default="", help="the chip's UID in hex")
+    parser.add_argument("--card", default="", metavar="CARD_NO", help="card number instead of a payload")
+    parser.add_argument(
+        "--reason", default="", help="why the number is typed, or why less than all is handed out"
+    )
+
+
+# -- what the commands do --
+
+
+def run_enrol(arguments: argparse.Namespace) -> int:
+    """``enrol``."""
+    from kiosk.clock import SystemClock
+    from sync.enrolling import enrol
+
+    loaded = settings_or_fault()
+    address = central_address(loaded)
+    bundle = enrol(
+        loaded.home,
+        arguments.ticket,
+        arguments.central,
+        SystemClock(),
+        ca_file=address.ca_file,
+        proxy=address.proxy,
+    )
+    enrolled = bundle.enrolment
+    return _tell(
+        arguments,
+        {
+            "kiosk": enrolled.kiosk,
+            "generation": enrolled.gen,
+            "mode": str(enrolled.mode),
+            "point": enrolled.point,
+        },
+        f"Enrolled as {enrolled.kiosk} (generation {enrolled.gen}, {enrolled.mode}).",
+    )
+
+
+def run_window(arguments: argparse.Namespace) -> int:
+    """``run``."""
+    from kiosk.app import run
+
+    return run(settings_or_fault())
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """``demo``."""
+    from kiosk.demonstration import run
+
+    return run(arguments.folder.absolute(), tour=arguments.tour)
+
+
+def run_read_nfc(arguments: argparse.Namespace) -> int:
+    """``read nfc``: JSON lines whatever ``--json`` says."""
+    from drivers.nfc_reader import run
+
+    loaded = settings_or_fault()
+    return run(
+        device_to_read(loaded, "nfc", arguments.device),
+        once=arguments.once,
+        timeout_s=arguments.timeout,
+        out=sys.stdout,
+        commands=_commands(arguments),
+    )
+
+
+def run_read_qr(arguments: argparse.Namespace) -> int:
+    """``read qr``: JSON lines whatever ``--json`` says."""
+    from drivers.qr_reader import run
+
+    loaded = settings_or_fault()
+    return run(
+        device_to_read(loaded, "qr", arguments.device),
+        once=arguments.once,
+        timeout_s=arguments.timeout,
+        out=sys.stdout,
+        commands=_commands(arguments),
+    )
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """``show``."""
+    from kiosk import desk_commands
+
+    _need_card(arguments)
+    with open_counter() as counter:
+        answer = desk_commands.show(
+            counter, arguments.payload, arguments.uid, arguments.card, arguments.officer, arguments.reason
+        )
+    lines = [f"{answer['name'] or '(no name)'} · {answer['card_no']} · {answer['grade']}"]
+    lines += [
+        f"  {row['state']:<15} {row['program']:<28} {row['quantity_text']['id']:<14} {row['date']} {row['place']}".rstrip()
+        for row in answer["programs"]
+    ]
+    return _tell(arguments, answer, "\n".join(lines))
+
+
+def run_confirm(arguments: argparse.Namespace) -> int:
+    """``confirm``."""
+    from kiosk import desk_commands
+
+    _need_card(arguments)
+    with open_counter() as counter:
+        session = desk_commands.sign_in(counter, arguments.officer)
+        visit = desk_commands.open_visit(
+            counter, arguments.payload, arguments.uid, arguments.card, session, arguments.reason
+        )
+        desk_commands.confirm(
+            counter,
+            visit,
+            session,
+            arguments.program,
+            arguments.quantity,
+            Collector(arguments.collector, arguments.guardian, arguments.collector_name, arguments.letter),
+            Checks(tuple(filter(None, arguments.documents.split(","))), arguments.photo_checked),
+            arguments.reason,
+            lambda answer: _say(arguments, answer, f"Recorded. No. {answer['ref']}"),
+        )
+    return 0
+
+
+def run_void(arguments: argparse.Namespace) -> int:
+    """``void``."""
+    from kiosk import desk_commands
+
+    with open_counter() as counter:
+        session = desk_commands.sign_in(counter, arguments.officer)
+        pickup = counter.void(arguments.ref, arguments.goods, arguments.reason, session)
+    return _tell(arguments, desk_commands.pickup_as_json(pickup), f"{pickup.ref} is voided.")
+
+
+def run_sync(arguments: argparse.Namespace) -> int:
+    """``sync --once`` and ``sync --watch``."""
+    from kiosk.clock import SystemClock
+    from kiosk.home import Home
+    from sync.kiosk_end import make_engine
+    from sync.watch import Watch, report_line
+
+    loaded = settings_or_fault()
+    home, address, clock = Home(loaded.home), central_address(loaded), SystemClock()
+    if arguments.watch:
+        wait_s = loaded.settings.central.poll_wait_s
+        return Watch(
+            lambda: make_engine(home, address, clock), sys.stdout, sys.stdin, poll_wait_s=wait_s
+        ).run()
+    answer = report_line(make_engine(home, address, clock).sync_now())
+    return _tell(arguments, answer, ", ".join(f"{value} {key}" for key, value in answer.items()))
+
+
+def run_status(arguments: argparse.Namespace) -> int:
+    """``status``."""
+    from kiosk import desk_commands
+
+    with open_counter() as counter:
+        answer = desk_commands.status_as_json(counter)
+    return _tell(arguments, answer, "\n".join(f"{key}: {value}" for key, value in answer.items()))
+
+
+def run_journal_list(arguments: argparse.Namespace) -> int:
+    """``journal list``."""
+    from kiosk.journal_walk import list_records
+
+    with open_ledger() as (ledger, _):
+        records = list_records(ledger, last=arguments.last, type_=arguments.type)
+    lines = [f"{r['name']:<14} {r['at']} {r['type']:<10} {r['right']} {r['quantity'] or ''}" for r in records]
+    return _tell(arguments, {"records": records}, "\n".join(lines) or "No records.")
+
+
+def run_journal_verify(arguments: argparse.Namespace) -> int:
+    """``journal verify``: exit 1 when a record does not hold."""
+    from kiosk.journal_walk import verify_journal
+
+    with open_ledger() as (ledger, _):
+        answer = verify_journal(ledger)
+    if not answer["intact"]:
+        wrong = answer["first_wrong"]
+        raise EnvironmentFault(
+            "journal_damaged", f"record {wrong['gen']}:{wrong['seq']}: {wrong['message']}", **answer
+        )
+    return _tell(arguments, answer, f"{answer['records']} records, all hold.")
+
+
+def run_journal_export(arguments: argparse.Namespace) -> int:
+    """``journal export``: JSON lines to a file or standard output."""
+    from kiosk.journal_walk import export_lines
+
+    with open_ledger() as (ledger, kiosk):
+        if arguments.file is None:
+            _write_lines(sys.stdout, export_lines(ledger, kiosk))
+            return 0
+        try:
+            with arguments.file.open("x", encoding="utf-8") as file:
+                count = _write_lines(file, export_lines(ledger, kiosk))
+        except OSError as error:
+            raise EnvironmentFault("export_failed", f"{arguments.file}: {error.strerror}") from error
+    return _tell(
+        arguments, {"file": str(arguments.file), "records": count}, f"{count} records in {arguments.file}."
+    )
+
+
+def run_config_check(arguments: argparse.Namespace) -> int:
+    """``config check``."""
+    loaded = settings_or_fault()
+    return _tell(arguments, {"home": str(loaded.home), "file": str(loaded.file)}, "The settings are good.")
+
+
+def run_config_show(arguments: argparse.Namespace) -> int:
+    """``config show``."""
+    from config.show import as_json, as_toml
+
+    loaded = settings_or_fault()
+    return _tell(arguments, as_json(loaded), as_toml(loaded).rstrip())
+
+
+def run_tap(arguments: argparse.Namespace) -> int:
+    """``tap``."""
+    return _at_station(arguments, {"do": "tap", "card_no": arguments.card_no, "hold_s": arguments.hold})
+
+
+def run_show_qr(arguments: argparse.Namespace) -> int:
+    """``show-qr``."""
+    return _at_station(arguments, {"do": "show_qr", "card_no": arguments.card_no, "hold_s": arguments.hold})
+
+
+def run_cards(arguments: argparse.Namespace) -> int:
+    """``cards``."""
+    return _at_station(arguments, {"do": "list"})
+
+
+def run_virtual(arguments: argparse.Namespace) -> int:
+    """``virtual``."""
+    from drivers.virtual.station import run
+    from kiosk.virtual_readers import cards_file, control_socket, state_file
+
+    home = home_folder()
+    refuse_in_production(home)
+    return run(control_socket(home), cards_file(home), 0, 0, state_file(home))
+
+
+# -- what they share --
+
+
+def settings_or_fault() -> Loaded:
+    """The settings. Raises EnvironmentFault ``settings_wrong`` with every mistake."""
+    try:
+        return load()
+    except SettingsFault as fault:
+        mistakes = [mistake.as_json() for mistake in fault.mistakes]
+        raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
+
+
+def central_address(loaded: Loaded) -> Any:
+    """How central is reached, from the settings."""
+    from sync.kiosk_end import CentralAddress, proxy_url
+
+    central = loaded.settings.central
+    return CentralAddress(
+        central.url,
+        central.timeout_s,
+        central.ca_file,
+        proxy_url(central.proxy, central.proxy_user, central.proxy_password.get_secret_value()),
+    )
+
+
+def refuse_in_production(home: Path) -> None:
+    """Raises OfficerFault ``not_in_production`` on a kiosk that was enrolled for production."""
+    from kiosk import enrolment
+    from kiosk.values import Mode
+
+    bundle = enrolment.load(home)
+    if bundle is not None and bundle.enrolment.mode is Mode.PRODUCTION:
+        raise OfficerFault("not_in_production", "this belongs to demonstrations; this kiosk is in production")
+
+
+def device_to_read(loaded: Loaded, kind: str, given: str) -> str:
+    """What to read with: what was given, set or found, else in demonstration the virtual reader; else empty."""
+    from kiosk.app import device_for
+
+    return device_for(loaded, kind, given)
+
+
+class open_counter:  # noqa: N801  used like a function: with open_counter() as counter
+    """The counter of this home, closed at the end."""
+
+    def __enter__(self) -> Any:
+        from kiosk.clock import SystemClock
+        from kiosk.home import Home
+
+        loaded = settings_or_fault()
+        limits = loaded.settings.limits
+        self._counter = Home(loaded.home).counter(
+            SystemClock(), zone=loaded.settings.zone, void_minutes=limits.void_minutes
+        )
+        return self._counter
+
+    def __exit__(self, *_: object) -> None:
+        self._counter.close()
+
+
+class open_ledger:  # noqa: N801
+    """The ledger of this home and the kiosk's name; closed at the end."""
+
+    def __enter__(self) -> tuple[Any, str]:
+        from kiosk.home import Home
+
+        home = Home(settings_or_fault().home)
+        self._ledger = home.ledger()
+        return self._ledger, home.bundle.enrolment.kiosk
+
+    def __exit__(self, *_: object) -> None:
+        self._ledger.close()
+
+
+def _need_card(arguments: argparse.Namespace) -> None:
+    if bool(arguments.payload) == bool(arguments.card):
+        print("kmc-kiosk: give either a payload or --card CARD_NO", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _commands(arguments: argparse.Namespace) -> TextIO | None:
+    return None if arguments.once else sys.stdin
+
+
+def _at_station(arguments: argparse.Namespace, order: dict[str, Any]) -> int:
+    from kiosk.virtual_readers import ask_station
+
+    home = home_folder()
+    refuse_in_production(home)
+    answer = ask_station(home, order)
+    if "cards" in answer:
+        text = "\n".join(f"{c['card_no']:<12} {c['chip']:<8} {c['label']}" for c in answer["cards"])
+    else:
+        text = "Done."
+    return _tell(arguments, answer, text)
+
+
+def _write_lines(file: TextIO, lines: Any) -> int:
+    count = 0
+    for line in lines:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def _tell(arguments: argparse.Namespace, answer: dict[str, Any], text: str) -> int:
+    _say(arguments, answer, text)
+    return 0
+
+
+def _say(arguments: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
+    print(json.dumps(answer, ensure_ascii=False) if arguments.json else text, flush=True)
+
+
+def _tell_fault(fault: KioskError, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(fault.as_json(), ensure_ascii=False, default=str), flush=True)
+    else:
+        print(f"{fault.code}: {fault.message}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
