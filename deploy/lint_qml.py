@@ -35,11 +35,24 @@ def lint(sources: Path, work: Path) -> list[str]:
         complaints += _describe(module, sources_of_module, work)
     if complaints:
         return complaints
-    outcome = _run("qmllint", "-W", "0", "-I", str(work), *map(str, files))
-    text = (outcome.stdout + outcome.stderr).replace(str(work), str(sources / "qml"))
+    outcome = _run("qmllint", "--json", "-", "-W", "0", "-I", str(work), *map(str, files))
     if outcome.returncode == 0:
         return []
-    return text.splitlines() or [f"qmllint ended with {outcome.returncode} and no word"]
+    if not outcome.stdout.startswith("{"):
+        return outcome.stderr.splitlines() or [f"qmllint ended with {outcome.returncode} and no word"]
+    lines = [
+        _line(file["filename"], warning).replace(str(work), str(sources / "qml"))
+        for file in json.loads(outcome.stdout)["files"]
+        for warning in file["warnings"]
+    ]
+    return list(dict.fromkeys(lines)) or [f"qmllint ended with {outcome.returncode}"]
+
+
+def _line(file: str, warning: dict[str, Any]) -> str:
+    """One complaint; what is wrong with a whole module reads the same for each of its files."""
+    where = f"{file}:{warning['line']}:{warning['column']}: " if "line" in warning else ""
+    hints = "".join(f" ({hint['message'].strip()})" for hint in warning["suggestions"])
+    return f"{where}{warning['message'].strip()} [{warning['id']}]{hints}"
 
 
 def _modules(sources: Path) -> dict[str, list[Path]]:
