@@ -27,10 +27,12 @@ class DeckCard:
     uid: bytes
     nfc: bytes
     qr: str
+    ndef: bytes = b""
+    """A whole NDEF message that lies on the chip instead of the credential; on foreign tags only."""
 
     def chip_card(self) -> VirtualCard:
         """A fresh virtual chip with the credential. Raises CardFault card_oversized if it does not fit."""
-        message = encode_record(self.nfc)
+        message = self.ndef or encode_record(self.nfc)
         if self.chip == "NTAG215":
             return ntag215(self.uid, message)
         if self.chip == "FeliCa":
@@ -72,6 +74,7 @@ def _card(line: str, number: int) -> DeckCard:
             uid=bytes.fromhex(document["uid"]),
             nfc=base64.b64decode(document["nfc"], validate=True),
             qr=str(document.get("qr", "")),
+            ndef=base64.b64decode(document.get("ndef", ""), validate=True),
         )
         known = len(card.uid) in _UID_BYTES[card.chip]
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:

@@ -290,7 +290,7 @@ def _protection() -> tuple[dict[str, Any], ...]:
             "sector": "child_protection",
             "period": {"kind": "once"},
             "benefit": _service("pencetakan KIA", "printing of the card"),
-            "documents": ("kk", "akta_lahir"),
+            "documents": ("kk", "akta"),
             "collectors": ("guardian",),
             "mode": "online_only",
         },

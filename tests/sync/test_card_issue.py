@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import ndef
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -200,8 +201,11 @@ def test_the_virtual_hardware_reads_the_file(tmp_path: Path) -> None:
     for name, card in CARDS.items():
         laid = deck[name]
         assert (laid.label, laid.holder, laid.chip) == (card.label, card.holder, card.chip)
-        assert (laid.uid, laid.nfc, laid.qr) == (card.uid, card.nfc, card.qr)
+        assert (laid.uid, laid.nfc, laid.qr, laid.ndef) == (card.uid, card.nfc, card.qr, card.ndef)
         laid.chip_card()
+    (address,) = ndef.message_decoder(deck["bad-foreign"].ndef)
+    assert address.type == "urn:nfc:wkt:U"
+    assert address.uri == "https://example.org/kmc"
 
 
 def test_the_file_is_replaced_whole(tmp_path: Path) -> None:
