@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -74,6 +75,8 @@ class NfcConnection:
 
     def __enter__(self) -> Self:
         self.reference = find_device(self.reference.path)
+        # nfcpy logs what a card does wrong as errors; here each of those becomes an event.
+        logging.getLogger("nfc").setLevel(logging.CRITICAL)
         open_device(self.reference, self.frontend)
         device = self.frontend.device
         name = " ".join(part for part in (device.vendor_name, device.product_name) if part)

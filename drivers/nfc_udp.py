@@ -28,6 +28,15 @@ class Device(nfc.clf.udp.Device):  # type: ignore[misc]
         self._device_name = "virtual field"
         self._chipset_name = "UDP"
 
+    def mute(self) -> None:
+        """Field off; the socket is closed even when nothing can be sent any more."""
+        try:
+            super().mute()
+        finally:
+            if self.socket is not None:
+                self.socket.close()
+                self.socket = None
+
     def sense_tta(self, target: Any) -> Any:
         """Discover a Type A card; None after SENSE_WAIT_S of silence."""
         return self._sense(super().sense_tta, target)
