@@ -18,9 +18,7 @@ from drivers.commands import Feedback
 from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
-from kiosk.clock import SystemClock
 from kiosk.errors import EnvironmentFault, OfficerFault
-from kiosk.home import Home
 from kiosk.values import CardRead, Mode
 from kiosk.virtual_readers import control_socket, running_device, state_file
 

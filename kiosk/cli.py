@@ -10,21 +10,20 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from config.load import Loaded, home_folder, load
 from config.mistakes import SettingsFault
+from kiosk.command_line import Command, make_parser
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.values import Checks, Collector
-
-Command = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; answers the exit code."""
-    arguments = make_parser().parse_args(argv)
+    arguments = make_parser(COMMANDS).parse_args(argv)
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
@@ -35,119 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell_fault(fault, arguments.json)
     except KeyboardInterrupt:
         return 130
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="answer with one JSON document")
-    parser = argparse.ArgumentParser(
-        prog="kmc-kiosk", description="The KMC kiosk. KMC_HOME names its data folder."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, run: Command, help_: str, to: Any = commands) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = to.add_parser(name, parents=[shared], help=help_, description=help_)
-        made.set_defaults(run=run)
-        return made
-
-    def group(name: str, help_: str) -> Any:
-        return commands.add_parser(name, help=help_, description=help_).add_subparsers(
-            required=True, metavar="PART"
-        )
-
-    demo = add("demo", run_demo, "start everything on demonstration data: central, kiosk, virtual readers")
-    demo.add_argument("--folder", type=Path, default=Path("build/demo"), help="where the data lies")
-    demo.add_argument(
-        "--tour", action="store_true", help="play the job without a display even if there is one"
-    )
-
-    enrolment = add("enrol", run_enrol, "enrol this machine with a one-time ticket")
-    enrolment.add_argument("ticket")
-    enrolment.add_argument("--central", required=True, metavar="URL", help="central's address")
-
-    add("run", run_window, "open the kiosk window and supervise readers and sync")
-
-    reading = group("read", "read cards; events as JSON lines")
-    for kind, run in (("nfc", run_read_nfc), ("qr", run_read_qr)):
-        reader = add(kind, run, f"read by {kind.upper()}", reading)
-        reader.add_argument(
-            "--device", default="", help="device or source; empty: what is set, else what is found"
-        )
-        reader.add_argument("--once", action="store_true", help="end after one card")
-        reader.add_argument(
-            "--timeout", type=float, metavar="S", help="end with reader_timeout after S seconds"
-        )
-
-    show = add("show", run_show, "the holder's programs and their states, offline")
-    _add_card(show, positional=True)
-    show.add_argument("--officer", default="", help="user name; asks for the PIN")
-
-    confirm = add("confirm", run_confirm, "record a pickup")
-    _add_card(confirm, positional=False)
-    confirm.add_argument("--program", required=True)
-    confirm.add_argument("--officer", required=True, help="user name; asks for the PIN")
-    confirm.add_argument(
-        "--quantity", type=int, help="in the benefit's smallest unit; all that is due if left out"
-    )
-    confirm.add_argument("--collector", choices=("holder", "guardian", "representative"), default="holder")
-    confirm.add_argument("--guardian", type=int, default=0, metavar="HOLDER_ID", help="which guardian")
-    confirm.add_argument("--collector-name", default="", help="the representative's name")
-    confirm.add_argument("--letter", default="", help="number of the representative's letter")
-    confirm.add_argument("--documents", default="", help="documents seen, comma separated, such as ktp,kk")
-    confirm.add_argument(
-        "--photo-checked", action="store_true", help="photo on the card and KTP were compared"
-    )
-
-    voiding = add("void", run_void, "take a pickup back")
-    voiding.add_argument("ref")
-    voiding.add_argument("--officer", required=True, help="user name; asks for the PIN")
-    voiding.add_argument("--goods", choices=("never_left", "returned"), default="returned")
-    voiding.add_argument("--reason", required=True)
-
-    syncing = add("sync", run_sync, "journal out, grants and changes in")
-    how = syncing.add_mutually_exclusive_group(required=True)
-    how.add_argument("--once", action="store_true", help="one round")
-    how.add_argument("--watch", action="store_true", help="keep in step until told to stop on standard input")
-
-    add("status", run_status, "what the kiosk is and how it stands with central")
-
-    journal = group("journal", "the kiosk's own records")
-    listing = add("list", run_journal_list, "newest records first", journal)
-    listing.add_argument("--last", type=int, default=50, metavar="N")
-    listing.add_argument("--type", default="", help="only this type of record")
-    add("verify", run_journal_verify, "check every signature and the chain", journal)
-    exporting = add("export", run_journal_export, "all records as JSON lines", journal)
-    exporting.add_argument("file", type=Path, nargs="?", help="standard output if left out")
-
-    settings = group("config", "the settings")
-    add("check", run_config_check, "every mistake in the settings at once", settings)
-    add("show", run_config_show, "every setting with where it came from, secrets masked", settings)
-
-    for name, run, help_ in (
-        ("tap", run_tap, "demonstration: hold a virtual card before the reader"),
-        ("show-qr", run_show_qr, "demonstration: hold a virtual card's QR code before the camera"),
-    ):
-        holding = add(name, run, help_)
-        holding.add_argument("card_no", help="card number or label of a card in the tray")
-        holding.add_argument("--hold", type=float, default=1.0, metavar="S", help="seconds")
-    add("cards", run_cards, "demonstration: the virtual cards in the tray")
-    add("virtual", run_virtual, "demonstration: serve the virtual reader and camera")
-    return parser
-
-
-def _add_card(parser: argparse.ArgumentParser, *, positional: bool) -> None:
-    if positional:
-        parser.add_argument(
-            "payload", nargs="?", default="", help="KMC1:… or, with --uid, a chip's credential"
-        )
-    else:
-        parser.add_argument("--payload", default="", help="KMC1:… or, with --uid, a chip's credential")
-    parser.add_argument("--uid", default="", help="the chip's UID in hex")
-    parser.add_argument("--card", default="", metavar="CARD_NO", help="card number instead of a payload")
-    parser.add_argument(
-        "--reason", default="", help="why the number is typed, or why less than all is handed out"
-    )
 
 
 # -- what the commands do --
@@ -233,10 +119,9 @@ def run_show(arguments: argparse.Namespace) -> int:
             counter, arguments.payload, arguments.uid, arguments.card, arguments.officer, arguments.reason
         )
     lines = [f"{answer['name'] or '(no name)'} · {answer['card_no']} · {answer['grade']}"]
-    lines += [
-        f"  {row['state']:<15} {row['program']:<28} {row['quantity_text']['id']:<14} {row['date']} {row['place']}".rstrip()
-        for row in answer["programs"]
-    ]
+    for row in answer["programs"]:
+        what = f"  {row['state']:<15} {row['program']:<28} {row['quantity_text']['id']:<14}"
+        lines.append(f"{what} {row['date']} {row['place']}".rstrip())
     return _tell(arguments, answer, "\n".join(lines))
 
 
@@ -418,7 +303,7 @@ def refuse_in_production(home: Path) -> None:
 
 
 def device_to_read(loaded: Loaded, kind: str, given: str) -> str:
-    """What to read with: what was given, set or found, else in demonstration the virtual reader; else empty."""
+    """What to read with: given, set or found, else in demonstration the virtual reader; else empty."""
     from kiosk.app import device_for
 
     return device_for(loaded, kind, given)
@@ -503,6 +388,28 @@ def _tell_fault(fault: KioskError, as_json: bool) -> int:
         print(f"{fault.code}: {fault.message}", file=sys.stderr, flush=True)
     return 1
 
+
+COMMANDS: Mapping[str, Command] = {
+    "enrol": run_enrol,
+    "run": run_window,
+    "read nfc": run_read_nfc,
+    "read qr": run_read_qr,
+    "sync": run_sync,
+    "status": run_status,
+    "show": run_show,
+    "confirm": run_confirm,
+    "void": run_void,
+    "journal list": run_journal_list,
+    "journal verify": run_journal_verify,
+    "journal export": run_journal_export,
+    "config check": run_config_check,
+    "config show": run_config_show,
+    "demo": run_demo,
+    "tap": run_tap,
+    "show-qr": run_show_qr,
+    "cards": run_cards,
+    "virtual": run_virtual,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,212 @@
+"""``make run``: a central, demonstration people and one kiosk on this machine, then the window or the tour.
+
+Everything is started as the commands that a technician would type, so that this shows how the parts fit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kiosk import enrolment
+from kiosk.errors import EnvironmentFault
+from kiosk.virtual_readers import cards_file
+
+KIOSK = "IRM1"
+KIOSK_COMMAND = (sys.executable, "-m", "kiosk.cli")
+CENTRAL_COMMAND = (sys.executable, "-m", "sync.central.cli")
+START_S = 60.0
+
+
+def run(folder: Path, *, tour: bool) -> int:
+    """Sets up what is missing in ``folder``, starts central and the kiosk; answers the exit code.
+
+    Raises EnvironmentFault ``demonstration_failed`` naming the command that did not work.
+    """
+    demonstration = Demonstration(folder)
+    demonstration.set_up_central()
+    with demonstration.central_running() as url:
+        demonstration.set_up_kiosk(url)
+        if not tour and has_display():
+            say("Opening the kiosk window. Stop it with Ctrl+C.")
+            say(f"In another terminal: KMC_HOME={demonstration.kiosk_home} {_shown('kmc-kiosk')} tap CARD_NO")
+            return _window(demonstration, url)
+        if not tour:
+            say(
+                "No display was found (DISPLAY and WAYLAND_DISPLAY are empty): playing the same job without one."
+            )
+        from kiosk.tour import play
+
+        return play(demonstration)
+
+
+def has_display() -> bool:
+    """True if a window can be opened."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def say(text: str) -> None:
+    """One line for the person who started this."""
+    print(text, flush=True)
+
+
+def _shown(command: str) -> str:
+    beside = Path(sys.executable).with_name(command)
+    return os.path.relpath(beside) if beside.exists() else command
+
+
+class Demonstration:
+    """The folders, commands and server of one demonstration."""
+
+    def __init__(self, folder: Path) -> None:
+        self.central_home = folder / "central"
+        self.kiosk_home = folder / "kiosk"
+        self._port_file = folder / "port"
+        for home in (folder, self.central_home, self.kiosk_home):
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def set_up_central(self) -> None:
+        """Makes central's database and fills it, once."""
+        if not (self.central_home / "central.db").exists():
+            self.central("init", "--mode", "demonstration")
+        tray = self.central_home / "cards.jsonl"
+        if not tray.exists():
+            say("Filling central with 500 generated holders (once) …")
+            told = self.central("demo")
+            for officer in told.get("officers", []):
+                say(
+                    f"  officer {officer['username']} at {officer['point']}: PIN {officer['pin']} ({officer['role']})"
+                )
+            (self.central_home / "officers.json").write_text(
+                json.dumps(told.get("officers", [])), encoding="utf-8"
+            )
+
+    def set_up_kiosk(self, url: str, *, name: str = KIOSK) -> None:
+        """Enrols the kiosk, once, and loads its cache."""
+        if enrolment.load(self.kiosk_home) is None:
+            ticket = self.central("kiosk", "ticket", name)["ticket"]
+            self.kiosk("enrol", ticket, "--central", url)
+            say(f"Enrolled {name} in demonstration mode.")
+        shutil.copyfile(self.central_home / "cards.jsonl", cards_file(self.kiosk_home))
+        answer = self.kiosk("sync", "--once", url=url)
+        say(f"Cache loaded: {answer['rows']} rows, {answer['grants']} grants new.")
+
+    @contextmanager
+    def central_running(self) -> Iterator[str]:
+        """Runs central on loopback; gives its address and ends it afterwards."""
+        port = self._port()
+        server = self.start_central(port)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            end(server)
+
+    def start_central(self, port: int) -> subprocess.Popen[bytes]:
+        """Starts central and waits until it answers."""
+        log = (self.central_home / "central.log").open("ab")
+        server = subprocess.Popen(
+            [*CENTRAL_COMMAND, "serve", "--port", str(port)],
+            env=self._environment(self.central_home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        log.close()
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + START_S
+        while not _answers(url):
+            if server.poll() is not None or time.monotonic() > deadline:
+                end(server)
+                raise EnvironmentFault(
+                    "demonstration_failed", f"central did not start: see {self.central_home / 'central.log'}"
+                )
+            time.sleep(0.05)
+        say(f"Central runs at {url} (its description at {url}/docs).")
+        return server
+
+    def central(self, *words: str) -> dict[str, Any]:
+        """Runs one ``kmc-central`` command and answers its JSON."""
+        return self._json([*CENTRAL_COMMAND, *words, "--json"], self._environment(self.central_home))
+
+    def kiosk(self, *words: str, url: str = "", **extra: str) -> dict[str, Any]:
+        """Runs one ``kmc-kiosk`` command and answers its JSON."""
+        return self._json([*KIOSK_COMMAND, *words, "--json"], self.kiosk_environment(url) | extra)
+
+    def kiosk_environment(self, url: str = "") -> dict[str, str]:
+        """The environment of the kiosk's commands; ``url`` says where central is today."""
+        return self._environment(self.kiosk_home) | ({"KMC_CENTRAL__URL": url} if url else {})
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        return {**os.environ, "KMC_HOME": str(home)}
+
+    def _json(self, command: Sequence[str], environment: dict[str, str]) -> dict[str, Any]:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        try:
+            answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        except (ValueError, IndexError):
+            answer = {"code": "no_answer", "message": done.stderr[-500:]}
+        if done.returncode != 0:
+            shown = " ".join(command[2:])
+            raise EnvironmentFault(
+                "demonstration_failed",
+                f"{shown}: {answer.get('code')}: {answer.get('message')}",
+                answer=answer,
+            )
+        return answer
+
+    def _port(self) -> int:
+        """The port of last time if it is free, else another one."""
+        known = int(self._port_file.read_text()) if self._port_file.exists() else 0
+        for wanted in (known, 0):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", wanted))
+                except OSError:
+                    continue
+                port = int(probe.getsockname()[1])
+                self._port_file.write_text(str(port))
+                return port
+        raise EnvironmentFault("demonstration_failed", "no free port on 127.0.0.1")
+
+
+def _window(demonstration: Demonstration, url: str) -> int:
+    window = subprocess.Popen([*KIOSK_COMMAND, "run"], env=demonstration.kiosk_environment(url))
+    try:
+        return window.wait()
+    except KeyboardInterrupt:
+        end(window)
+        return 0
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a child that was started here, gently first."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/v1/health", timeout=1) as answer:  # noqa: S310  loopback only
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
