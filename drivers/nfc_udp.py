@@ -12,12 +12,14 @@ import nfc.clf.udp
 SENSE_WAIT_S = 0.03
 """How long an empty field is listened to per technology; the stock driver waits 1 s."""
 
-ANSWER_WAIT_S = 0.2
+ANSWER_WAIT_S = 0.1
 """Least wait for an answer of a card already found: tag time-outs of a few ms assume radio, not a process."""
 
 
 class Device(nfc.clf.udp.Device):  # type: ignore[misc]
     """A reader whose antenna is a UDP port: ``b"<brty> <hex>"`` each way, ``b"RFOFF"`` when muted."""
+
+    socket: Any
 
     def __init__(self, host: str, port: int) -> None:
         self._sensing = False

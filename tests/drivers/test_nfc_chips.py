@@ -105,6 +105,8 @@ def test_lifted_at_any_command_is_never_anything_else(
         quiet = quiet + 1 if event is None else 0
         if event is not None:
             ends.append(event)
+        if isinstance(event, CardRead):
+            nfc_field.lift()
     codes = [event.fault.code for event in ends if isinstance(event, Faulted)]
     reads = [event for event in ends if isinstance(event, CardRead)]
     if Reading() not in ends:
