@@ -141,7 +141,7 @@ class Officer(Entry):
     name: Line
     role: Literal["officer", "supervisor"]
     point_id: PlaceId
-    pin: Annotated[str, Field(pattern=r"^[0-9]{6,8}$")] | None = None
+    pin: Annotated[str, Field(pattern=r"^[0-9]{6,12}$")] | None = None
     pin_hash: Annotated[str, Field(pattern=r"^\$argon2id\$.+")] | None = None
     valid_until: Day
 

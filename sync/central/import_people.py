@@ -7,6 +7,8 @@ from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
 
 from kiosk.credential import uid_is_random
+from kiosk.errors import OfficerFault
+from kiosk.officer_pin import check_pin
 from sync.central.identity_numbers import is_card_no, is_generated, kk_fault, nik_fault, nik_fits
 from sync.central.import_format import ImportDocument, Mistake
 
@@ -128,6 +130,11 @@ def _officer_mistakes(document: ImportDocument) -> list[Mistake]:
             found.append(Mistake(where, "pin", "needs one of pin and pin_hash"))
         if officer.pin is not None and document.mode != "demonstration":
             found.append(Mistake(f"{where}.pin", "pin", "a PIN in the clear, outside a demonstration"))
+        elif officer.pin is not None:
+            try:
+                check_pin(officer.pin)
+            except OfficerFault as fault:
+                found.append(Mistake(f"{where}.pin", fault.code, fault.message))
     return found
 
 

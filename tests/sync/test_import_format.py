@@ -143,6 +143,7 @@ ONE_MISTAKE: list[tuple[Change, str, str]] = [
      "entitlements[1]", "overlap"),
     (put("officers", 0, pin="12"), "officers[0].pin", "shape"),
     (put("officers", 0, pin=None), "officers[0]", "pin"),
+    (put("officers", 0, pin="123456"), "officers[0].pin", "pin_too_simple"),
     (put("officers", 0, pin_hash="$argon2id$x"), "officers[0]", "pin"),
     (put("officers", 1, username="rina"), "officers[1].username", "duplicate"),
     (put("officers", 0, point_id=55), "officers[0].point_id", "unknown_point"),
