@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from random import Random
 from typing import Any
 
 import base45
@@ -215,3 +216,20 @@ def test_a_hostile_card_costs_little(read: CardRead) -> None:
 
 def message(payload: bytes, signature: bytes) -> bytes:
     return b"\xd2" + cbor2.dumps([PROTECTED, {}, payload, signature])
+
+
+@pytest.mark.soak
+@given(st.randoms(use_true_random=False), st.sampled_from(["chip", "stream", "text"]))
+@settings(max_examples=50_000, deadline=None)
+def test_many_more_mutations(random: Random, what: str) -> None:
+    original = {"chip": CHIP, "stream": STREAM, "text": TEXT.encode()}[what]
+    data = bytearray(original)
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(len(data) + 1)
+        put = bytes(random.choice(data) ^ random.getrandbits(8) for _ in range(random.randint(0, 5)))
+        data[at : at + random.randint(0, 5)] = put
+    if what == "chip":
+        assert bytes(data) == CHIP or outcome(tapped(bytes(data))) != "ok"
+        return
+    text = bytes(data) if what == "text" else b"KMC1:" + base45.b45encode(bytes(data))
+    assert outcome(shown(text)) != "ok" or inflates_to_the_same(text)
