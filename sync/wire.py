@@ -153,6 +153,8 @@ class RightAnswer(Answer):
     right: str
     status: Literal["granted", "held", "taken", "recalled", "unknown", "closed", "later"]
     grant: Wired | None = None
+    grant_rev: int | None = None
+    """Where the grant stands among those that ``poll`` delivers."""
     point: int | None = None
     kiosk: str | None = None
     at: str | None = None

@@ -63,8 +63,10 @@ class Database:
         with self._transaction("BEGIN") as connection:
             yield connection
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, quiet: bool = False) -> T:
         """Runs ``work`` in one transaction and commits; runs it again if another transaction was in its way.
+
+        ``quiet``: nothing that a waiting kiosk would want to know of.
 
         Raises what ``work`` raises (nothing is then written), and EnvironmentFault ``database_busy`` after
         RETRIES attempts.
@@ -78,7 +80,7 @@ class Database:
                     raise
                 time.sleep(random.uniform(0.001, 0.004) * 2 ** min(attempt, 6))
                 continue
-            for call in self._after_write:
+            for call in () if quiet else self._after_write:
                 call()
             return result
         raise EnvironmentFault("database_busy", f"gave up after {RETRIES} attempts")

@@ -239,6 +239,7 @@ rights = Table(
     Column("last_point_id", BigInteger),
     Column("last_ref", String(48)),
     Index("rights_holder", "held_by", "grant_rev"),
+    Index("rights_place", "held_by", "point_id", "not_after"),
     Index("rights_subject", "subject"),
 )
 
@@ -293,11 +294,11 @@ pickup = Table(
     Column("gen", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("right", String(120), nullable=False),
-    Column("program_version", String(60), nullable=False),
-    Column("card", String(40), nullable=False),
+    Column("program_version", Text, nullable=False),
+    Column("card", Text, nullable=False),
     Column("quantity", BigInteger, nullable=False),
     Column("spends", BigInteger, nullable=False),
-    Column("epoch_incarnation", Integer, nullable=False),
+    Column("epoch_incarnation", BigInteger, nullable=False),
     Column("epoch_n", BigInteger, nullable=False),
     Column("officer", Text, nullable=False),
     Column("wall", BigInteger, nullable=False),

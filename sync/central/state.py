@@ -137,11 +137,14 @@ def load_keys(home: Path) -> Keys:
 
 
 def make_keyset(keys: Keys, issued: int) -> bytes:
-    """The signed keyset with central's and the issuer's keys, in force from a day before ``issued``."""
-    start, until = issued - 86_400, issued + KEY_YEARS * 366 * 86_400
+    """The signed keyset with central's and the issuer's keys, as of ``issued`` (Unix seconds).
+
+    The issuer's reaches back KEY_YEARS, for cards that were made before this central was set up.
+    """
+    span = KEY_YEARS * 366 * 86_400
     listed = [
-        Key(keys.central.kid, KeyUse.CENTRAL, keys.central.public, start, until),
-        Key(keys.issuer.kid, KeyUse.ISSUER, keys.issuer.public, start, until),
+        Key(keys.central.kid, KeyUse.CENTRAL, keys.central.public, issued - 86_400, issued + span),
+        Key(keys.issuer.kid, KeyUse.ISSUER, keys.issuer.public, max(0, issued - span), issued + span),
     ]
     return keyset.make(listed, issued, keys.root1.private, keys.root1.kid)
 

@@ -1,0 +1,225 @@
+"""What accepted records do to rights and pickups. What left a counter is a fact: flagged, never refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
+from sync.central import placement, right_rows, rights
+from sync.central.acquire import WANTED_S
+from sync.central.feed import FeedChanges
+from sync.central.models import case, grant_log, pickup
+from sync.central.models import rights as rights_table
+from sync.central.record_check import PAPER, Checked
+from sync.central.right_rows import Kiosks, Right
+from sync.wire import Conflict
+
+ZONE: Final = ZoneInfo("Asia/Jakarta")
+WITHIN_GRANT: Final = "within_grant"
+_MAX_WALL_MS: Final = 253_402_300_799_000
+_KEYS_PER_QUERY: Final = 400
+
+
+class Effects:
+    """Applies the records of one push in order, inside the caller's transaction; ``write`` ends it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        kiosk: str,
+        gen: int,
+        now: int,
+        arriving: Iterable[Checked],
+        *,
+        may_release: bool,
+    ) -> None:
+        """``may_release``: False for a forked generation, whose other side may still hand out."""
+        records = [item.record for item in arriving if item.record is not None]
+        self.changes = FeedChanges()
+        self.conflicts: list[Conflict] = []
+        self._connection = connection
+        self._kiosk, self._gen, self._now = kiosk, gen, now
+        self._may_release = may_release
+        self.kiosks = Kiosks(connection)
+        self._rights = right_rows.load(connection, (one.right for one in records if one.right))
+        self._fresh: set[str] = set()
+        self._touched: set[str] = set()
+        self._pickups = self._stored_pickups([one.ref for one in records if one.type == VOID])
+        self._new_pickups: dict[str, dict[str, Any]] = {}
+        self._voided: set[str] = set()
+
+    def apply(self, record: Record, branch: str = "") -> None:
+        """Makes the effect of one record. ``branch`` marks a fork's other side: ``~`` and 8 hex digits."""
+        if record.type in (DISPENSE, PAPER):
+            self._dispense(record, branch)
+        elif record.type == VOID:
+            self._void(record, branch)
+        elif record.type == RELEASE and not branch and self._may_release:
+            self._release(record)
+
+    def open_case(
+        self, case_id: str, code: str, right: str = "", refs: Iterable[str] = (), **detail: Any
+    ) -> None:
+        """Opens a case for people to settle, once; answered to the kiosk unless it is only exposure."""
+        if self._connection.execute(select(case.c.id).where(case.c.id == case_id)).first():
+            return
+        named = list(refs)
+        self._connection.execute(
+            insert(case).values(
+                id=case_id,
+                code=code,
+                right=right,
+                refs=json.dumps(named),
+                detail=json.dumps(detail),
+                kiosk=self._kiosk,
+                opened_at=self._now,
+            )
+        )
+        if code != WITHIN_GRANT:
+            self.conflicts.append(Conflict(code=code, right=right, refs=named, detail=detail))
+
+    def write(self) -> None:
+        """Writes rights, pickups and the feed."""
+        touched = [self._rights[key] for key in sorted(self._touched)]
+        for row in touched:
+            right_rows.tell(self.changes, row, self.kiosks)
+        right_rows.add(self._connection, [row for row in touched if row.right in self._fresh])
+        right_rows.save(self._connection, [row for row in touched if row.right not in self._fresh])
+        if self._new_pickups:
+            self._connection.execute(insert(pickup), list(self._new_pickups.values()))
+        if self._voided:
+            self._connection.execute(
+                update(pickup).where(pickup.c.ref == bindparam("voided_ref")).values(voided=True),
+                [{"voided_ref": ref} for ref in sorted(self._voided)],
+            )
+        self.changes.write(self._connection)
+
+    def _dispense(self, record: Record, branch: str) -> None:
+        row = self._right(record.right)
+        ref = pickup_ref(record.kiosk, record.gen, record.seq) + branch
+        spends = int(record.detail["spends"])
+        epoch = record.epoch or (0, 0)
+        point_id = self.kiosks.point_of(self._kiosk)
+        row.spent += spends
+        row.last_at, row.last_point_id, row.last_ref = self._local(record.wall), point_id, ref
+        self._new_pickups[ref] = {
+            "ref": ref,
+            "kiosk": record.kiosk,
+            "gen": record.gen,
+            "seq": record.seq,
+            "right": record.right,
+            "program_version": record.program_version,
+            "card": record.card,
+            "quantity": record.quantity,
+            "spends": spends,
+            "epoch_incarnation": epoch[0],
+            "epoch_n": epoch[1],
+            "officer": record.officer,
+            "wall": record.wall,
+            "point_id": point_id,
+            "voided": False,
+        }
+        self._pickups[ref] = self._new_pickups[ref]
+        holds = row.held_by == self._kiosk and row.gen == self._gen and (0, 0) < epoch <= row.epoch
+        outside = record.type == PAPER or (record.mode == "tolerate" and epoch[1] == 0)
+        if row.spent > row.quantity:
+            self._overspent(row, record, ref, epoch)
+        elif not outside and (branch or not holds):
+            self.open_case(f"not_held:{ref}", "not_held", row.right, [ref], epoch=list(epoch))
+        if row.left == 0:
+            row.recall, row.wanted_by, row.wanted_until = False, "", 0
+        if row.held_by and not holds:
+            # Its holder believes in more than is left now.
+            row.recall = not row.in_doubt
+
+    def _overspent(self, row: Right, record: Record, ref: str, epoch: tuple[int, int]) -> None:
+        granted = self._connection.execute(
+            select(grant_log.c.quantity_left, grant_log.c.spent_before)
+            .where(grant_log.c.right == row.right)
+            .where(grant_log.c.epoch_incarnation == epoch[0], grant_log.c.epoch_n == epoch[1])
+            .where(grant_log.c.kiosk == record.kiosk, grant_log.c.gen == record.gen)
+        ).first()
+        by = row.spent - row.quantity
+        if granted and row.spent <= granted.spent_before + granted.quantity_left:
+            self.open_case(f"within_grant:{ref}", WITHIN_GRANT, row.right, [ref], by=by)
+            return
+        others = [one for one in self._of_right(row.right) if one != ref]
+        code = "overspend" if row.quantity or others else "unentitled"
+        self.open_case(f"{code}:{ref}", code, row.right, [*others, ref], by=by)
+
+    def _void(self, record: Record, branch: str) -> None:
+        found = self._pickups.get(record.ref + branch) or self._pickups.get(record.ref)
+        mine = pickup_ref(record.kiosk, record.gen, record.seq) + branch
+        if found is None or found["kiosk"] != self._kiosk:
+            self.open_case(f"void_unknown:{mine}", "void_unknown", "", [record.ref, mine])
+            return
+        if found["voided"]:
+            self.open_case(f"void_again:{mine}", "void_again", found["right"], [found["ref"], mine])
+            return
+        found["voided"] = True
+        if found["ref"] not in self._new_pickups:
+            self._voided.add(found["ref"])
+        row = self._right(found["right"])
+        row.spent -= found["spends"]
+
+    def _release(self, record: Record) -> None:
+        if record.right:
+            upto = (int(record.detail["upto"][0]), int(record.detail["upto"][1]))
+            rows = [self._right(record.right)]
+            self._free([row for row in rows if upto >= row.epoch])
+            return
+        held = select(rights_table).where(rights_table.c.held_by == self._kiosk)
+        for found in self._connection.execute(held).mappings():
+            self._rights.setdefault(found["right"], right_rows.of_row(found))
+        self._free(list(self._rights.values()))
+
+    def _free(self, rows: Iterable[Right]) -> None:
+        for row in rows:
+            if row.held_by == self._kiosk and row.gen == self._gen:
+                rights.free(row, self.changes, self.kiosks)
+                row.wanted_until = self._now + WANTED_S if row.wanted_by else 0
+                self._touched.add(row.right)
+
+    def _right(self, key: str) -> Right:
+        """The row of a right; one that central never knew gets a row without quantity."""
+        self._touched.add(key)
+        row = self._rights.get(key)
+        if row is None:
+            row = right_rows.load(self._connection, [key]).get(key)
+        if row is None:
+            subject = key.split("/", maxsplit=1)[0]
+            homes = placement.home_points(self._connection, [subject])
+            point_id = homes.get(subject, self.kiosks.point_of(self._kiosk))
+            row = Right(key, subject, point_id, 0, "[]", 0, 0, "strict")
+            self._fresh.add(key)
+        self._rights[key] = row
+        return row
+
+    def _stored_pickups(self, refs: list[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(refs), _KEYS_PER_QUERY):
+            query = select(pickup).where(pickup.c.ref.in_(refs[start : start + _KEYS_PER_QUERY]))
+            found |= {row["ref"]: dict(row) for row in self._connection.execute(query).mappings()}
+        return found
+
+    def _of_right(self, key: str) -> list[str]:
+        """Pickups of a right that stand, oldest first as central heard of them."""
+        query = select(pickup.c.ref, pickup.c.wall).where(pickup.c.right == key, pickup.c.voided.is_(False))
+        stored = {row.ref: row.wall for row in self._connection.execute(query) if row.ref not in self._voided}
+        arriving = {
+            ref: one["wall"]
+            for ref, one in self._new_pickups.items()
+            if one["right"] == key and not one["voided"]
+        }
+        return sorted(stored | arriving, key=lambda ref: ((stored | arriving)[ref], ref))
+
+    def _local(self, wall_ms: int) -> str:
+        """ISO local time of a record's wall clock; central's own where that is no date."""
+        seconds = wall_ms / 1000 if wall_ms < _MAX_WALL_MS else self._now
+        return datetime.fromtimestamp(seconds, UTC).astimezone(ZONE).isoformat(timespec="seconds")

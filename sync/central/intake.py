@@ -1,0 +1,250 @@
+"""Takes journals in: signature, chain, gaps, forks, and each record's effect exactly once.
+
+Journals of every generation ever registered are taken, under that generation's key, also from a kiosk that
+is revoked or frozen. Other bytes at a known place are a fork: both are kept, what was handed out on either
+side counts, and the kiosk is frozen. A record that cannot be interpreted is kept, acknowledged and reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Connection, insert, select, update
+
+from kiosk.errors import CentralFault
+from sync.central import kiosk_rows, rights
+from sync.central.effects import Effects
+from sync.central.models import journal, journal_branch, journal_private, kiosk_gen
+from sync.central.record_check import BAD_SIGNATURE, Checked, check_all
+from sync.central.state import Central
+from sync.wire import JournalAnswer, JournalRequest, PrivateNote
+
+FORKED: Final = "forked"
+
+
+@dataclass(slots=True)
+class _Chain:
+    """One generation's journal at central, as this push changes it."""
+
+    acked: int
+    head: bytes
+    head_doubtful: bool
+    """The head's own bytes cannot be trusted, so the next record's ``prev`` proves nothing."""
+    main: dict[int, tuple[bytes, str]]
+    """Hash and quarantine of the stored records that the push overlaps."""
+    branch: set[tuple[int, bytes]]
+    """Sequence number and hash of records kept beside the chain."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    added: list[tuple[Checked, str]]
+    """New records, with the branch mark of those beside the chain."""
+    replaced: list[Checked]
+    quarantined: list[int]
+    forked: bool
+    gap: bool
+    last: Checked | None
+
+
+def push(central: Central, kiosk_id: str, request: JournalRequest) -> JournalAnswer:
+    """Takes records of one generation in; durable when this returns.
+
+    Raises CentralFault ``unknown_gen`` for a generation that was never registered.
+    """
+    with central.database.read() as connection:
+        public = connection.execute(
+            select(kiosk_gen.c.public).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == request.gen)
+        ).scalar()
+    if public is None:
+        raise CentralFault("unknown_gen", f"{kiosk_id} has no generation {request.gen}")
+    key = Ed25519PublicKey.from_public_bytes(public)
+    checked = check_all(request.records, request.from_seq, kiosk_id, request.gen, key)
+    work = partial(_take, central, kiosk_id, request.gen, request.from_seq, checked, request.private)
+    return central.database.write(work)
+
+
+def _take(
+    central: Central,
+    kiosk_id: str,
+    gen: int,
+    from_seq: int,
+    checked: list[Checked],
+    private: list[PrivateNote],
+    connection: Connection,
+) -> JournalAnswer:
+    now = central.now()
+    row = connection.execute(
+        select(kiosk_gen).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
+    ).one()
+    chain = _load(connection, kiosk_id, gen, from_seq, len(checked), row.acked_seq, row.head)
+    outcome = _sort(chain, checked)
+    sound = row.state != FORKED and not outcome.forked
+    effects = Effects(connection, kiosk_id, gen, now, checked, may_release=sound)
+    if from_seq > chain.acked + 1 and not checked:
+        outcome.gap = True
+    for item, branch in outcome.added:
+        if item.record is not None:
+            effects.apply(item.record, branch)
+    for item in outcome.replaced:
+        if item.record is not None:
+            effects.apply(item.record)
+    _store(connection, kiosk_id, gen, now, outcome)
+    _store_private(connection, kiosk_id, gen, private)
+    state = row.state
+    if outcome.forked and state != FORKED:
+        state = FORKED
+        current = effects.kiosks.by_id[kiosk_id].gen == gen
+        effects.open_case(f"fork:{kiosk_id}.{gen}", "fork", "", [], kiosk=kiosk_id, gen=gen)
+        if current:
+            kiosk_rows.freeze(connection, effects.changes, kiosk_id, "fork")
+    effects.write()
+    if state == FORKED and row.state != FORKED:
+        rights.put_in_doubt(connection, kiosk_id, gen)
+    connection.execute(
+        update(kiosk_gen)
+        .where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
+        .values(acked_seq=chain.acked, head=chain.head, state=state)
+    )
+    acked, head = chain.acked, chain.head
+    if outcome.forked and outcome.last is not None:
+        # What was kept beside the chain is acknowledged to the side that sent it.
+        acked, head = outcome.last.seq, outcome.last.hash
+    stale = effects.kiosks.by_id[kiosk_id].gen != gen
+    return JournalAnswer(
+        status="fork" if state == FORKED else "gap" if outcome.gap else "stale_gen" if stale else "ok",
+        gap_from=chain.acked + 1 if outcome.gap else None,
+        acked_seq=acked,
+        durable_seq=acked,
+        head=head.hex(),
+        conflicts=effects.conflicts,
+        quarantined=outcome.quarantined,
+    )
+
+
+def _load(
+    connection: Connection, kiosk_id: str, gen: int, from_seq: int, count: int, acked: int, head: bytes
+) -> _Chain:
+    main = connection.execute(
+        select(journal.c.seq, journal.c.hash, journal.c.quarantine)
+        .where(journal.c.kiosk == kiosk_id, journal.c.gen == gen)
+        .where(journal.c.seq.between(min(from_seq, acked), from_seq + count))
+    )
+    branch = connection.execute(
+        select(journal_branch.c.seq, journal_branch.c.hash)
+        .where(journal_branch.c.kiosk == kiosk_id, journal_branch.c.gen == gen)
+        .where(journal_branch.c.seq.between(from_seq - 1, from_seq + count))
+    )
+    stored = {row.seq: (bytes(row.hash), row.quarantine) for row in main}
+    doubtful = stored.get(acked, (b"", ""))[1] == BAD_SIGNATURE
+    return _Chain(acked, bytes(head), doubtful, stored, {(row.seq, bytes(row.hash)) for row in branch})
+
+
+def _sort(chain: _Chain, checked: list[Checked]) -> _Outcome:
+    """Says of each record whether it is known, next, beside the chain, or behind a gap."""
+    outcome = _Outcome([], [], [], False, False, None)
+    for item in checked:
+        known = chain.main.get(item.seq)
+        beside = (item.seq, item.hash) in chain.branch
+        bad = item.quarantine == BAD_SIGNATURE
+        if known is not None and known[0] == item.hash:
+            pass
+        elif beside:
+            outcome.forked = outcome.forked or not bad
+        elif known is not None and known[1] == BAD_SIGNATURE and not bad:
+            # The true record in the place of a damaged copy.
+            outcome.replaced.append(item)
+            _set(chain, item)
+        elif known is None and item.seq == chain.acked + 1 and (bad or _follows(chain, item)):
+            outcome.added.append((item, ""))
+            chain.acked = item.seq
+            _set(chain, item)
+        elif known is None and item.seq > chain.acked and not _has_parent(chain, item):
+            outcome.gap = True
+            break
+        else:
+            outcome.added.append((item, f"~{item.hash[:4].hex()}"))
+            outcome.forked = outcome.forked or not bad
+            chain.branch.add((item.seq, item.hash))
+        outcome.last = item
+        if item.quarantine and not (known is not None and known[0] == item.hash) and not beside:
+            outcome.quarantined.append(item.seq)
+    return outcome
+
+
+def _follows(chain: _Chain, item: Checked) -> bool:
+    return item.prev is None or item.prev == chain.head or chain.head_doubtful
+
+
+def _has_parent(chain: _Chain, item: Checked) -> bool:
+    """True if the record continues one kept beside the chain, or stands next in line with another past."""
+    return item.seq == chain.acked + 1 or (
+        item.prev is not None and (item.seq - 1, item.prev) in chain.branch
+    )
+
+
+def _set(chain: _Chain, item: Checked) -> None:
+    chain.main[item.seq] = (item.hash, item.quarantine)
+    if item.seq == chain.acked:
+        chain.head, chain.head_doubtful = item.hash, item.quarantine == BAD_SIGNATURE
+
+
+def _store(connection: Connection, kiosk_id: str, gen: int, now: int, outcome: _Outcome) -> None:
+    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for item, branch in outcome.added:
+        rows[bool(branch)].append(_row(kiosk_id, gen, now, item))
+    if rows[False]:
+        connection.execute(insert(journal), rows[False])
+    if rows[True]:
+        connection.execute(insert(journal_branch), rows[True])
+    for item in outcome.replaced:
+        place = (journal.c.kiosk == kiosk_id) & (journal.c.gen == gen) & (journal.c.seq == item.seq)
+        damaged = connection.execute(select(journal).where(place)).mappings().one()
+        connection.execute(insert(journal_branch).values(**damaged))
+        connection.execute(update(journal).where(place).values(**_row(kiosk_id, gen, now, item)))
+
+
+def _row(kiosk_id: str, gen: int, now: int, item: Checked) -> dict[str, Any]:
+    return {
+        "kiosk": kiosk_id,
+        "gen": gen,
+        "seq": item.seq,
+        "hash": item.hash,
+        "record": item.payload,
+        "signature": item.signature,
+        "type": item.type,
+        "right": item.right,
+        "quarantine": item.quarantine,
+        "received_at": now,
+    }
+
+
+def _store_private(connection: Connection, kiosk_id: str, gen: int, notes: list[PrivateNote]) -> None:
+    if not notes:
+        return
+    wanted = {note.seq: note for note in notes}
+    known = connection.execute(
+        select(journal_private.c.seq)
+        .where(journal_private.c.kiosk == kiosk_id, journal_private.c.gen == gen)
+        .where(journal_private.c.seq.between(min(wanted), max(wanted)))
+    ).scalars()
+    for seq in known:
+        wanted.pop(seq, None)
+    if wanted:
+        connection.execute(
+            insert(journal_private),
+            [
+                # PostgreSQL's text cannot hold NUL.
+                {
+                    "kiosk": kiosk_id,
+                    "gen": gen,
+                    "seq": note.seq,
+                    "salt": note.salt,
+                    "text": note.text.replace("\x00", "\ufffd"),
+                }
+                for note in wanted.values()
+            ],
+        )

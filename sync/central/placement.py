@@ -1,0 +1,258 @@
+"""Makes rights out of entitlements, and places them at the kiosk that keeps each subject's usual point.
+
+All rights of the current and of the next period are placed ahead, so that the first morning of a month works
+without a network. Every step can be run again: it does what is still missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection, func, select, update
+
+from kiosk.period import right_key, start_of_day
+from kiosk.program import Program
+from sync.central import programs, right_rows, rights
+from sync.central.feed import FeedChanges
+from sync.central.models import entitlement, holder, program
+from sync.central.models import rights as rights_table
+from sync.central.right_rows import Kiosks, Right
+from sync.central.state import Central
+from sync.wire import point_bucket
+
+SUBJECTS_PER_WRITE: Final = 250
+RIGHTS_PER_WRITE: Final = 500
+_KEYS_PER_QUERY: Final = 400
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What a right should be by the entitlements in force."""
+
+    point_id: int
+    mode: str
+    terms: list[list[str | int]] = field(default_factory=list)
+    quantity: int = 0
+    not_before: int = 2**62
+    not_after: int = 0
+
+
+def place(central: Central) -> int:
+    """Makes the rights of periods that have come up, then grants free ones to their keepers.
+
+    Answers how many grants were made.
+    """
+    now = central.now()
+    for program_id, wanted in _unplaced(central, now).items():
+        _make_for(central, program_id, now)
+        central.database.write(partial(_mark_placed, program_id, wanted))
+    return _grant_free(central, now)
+
+
+def ensure(
+    central: Central, connection: Connection, subjects: Iterable[str], now: int, kiosks: Kiosks
+) -> None:
+    """Brings the rights of subjects in line with their entitlements, for the current and the next period.
+
+    A right held by a kiosk keeps its grant: more is granted at the next epoch, less is recalled.
+    """
+    wanted = sorted(set(subjects))
+    if not wanted:
+        return
+    plans = _plans(connection, wanted, now)
+    known = right_rows.load(connection, plans)
+    open_now = select(rights_table).where(rights_table.c.subject.in_(wanted), rights_table.c.not_after > now)
+    for found in connection.execute(open_now).mappings():
+        known.setdefault(found["right"], right_rows.of_row(found))
+    changes = FeedChanges()
+    fresh, changed = [], []
+    renewed: dict[str, list[Right]] = defaultdict(list)
+    for key in sorted({*plans, *known}):
+        plan, row = plans.get(key), known.get(key)
+        if row is None and plan is not None:
+            fresh.append(_new_right(key, plan))
+        elif row is not None:
+            left, not_after, point_id = row.left, row.not_after, row.point_id
+            if not _apply(row, plan):
+                continue
+            if row.point_id != point_id:
+                changes.drop(point_bucket(point_id), "right", (row.right,))
+            if row.held_by and not row.in_doubt and kiosks.by_id[row.held_by].may_hold:
+                shrunk = row.left < left or row.not_after < not_after or row.point_id != point_id
+                if row.left and not shrunk:
+                    renewed[row.held_by].append(row)
+                    continue
+                row.recall = shrunk
+            right_rows.tell(changes, row, kiosks)
+            changed.append(row)
+    right_rows.add(connection, fresh)
+    right_rows.save(connection, changed)
+    for holder_id, rows in renewed.items():
+        rights.hand_over(connection, central.incarnation, kiosks.by_id[holder_id], rows, now, changes, kiosks)
+    changes.write(connection)
+
+
+def _unplaced(central: Central, now: int) -> dict[str, str]:
+    """Programs whose periods changed since rights were made, with the mark to leave when that is done."""
+    with central.database.read() as connection:
+        found = programs.all_of(connection)
+        rows = connection.execute(select(program.c.id, program.c.placed))
+        placed: dict[str, str] = {row.id: row.placed for row in rows}
+    marks = {
+        key: json.dumps([one.version, *(span.key for span in programs.periods(one, now))])
+        for key, one in found.items()
+    }
+    return {key: mark for key, mark in marks.items() if placed[key] != mark}
+
+
+def _mark_placed(program_id: str, mark: str, connection: Connection) -> None:
+    connection.execute(update(program).where(program.c.id == program_id).values(placed=mark))
+
+
+def _make_for(central: Central, program_id: str, now: int) -> None:
+    last = ""
+    while True:
+        with central.database.read() as connection:
+            query = (
+                select(entitlement.c.subject)
+                .where(entitlement.c.program_id == program_id, entitlement.c.subject > last)
+                .distinct()
+                .order_by(entitlement.c.subject)
+                .limit(SUBJECTS_PER_WRITE)
+            )
+            subjects = list(connection.execute(query).scalars())
+        if not subjects:
+            return
+        ensure_all(central, subjects, now)
+        last = subjects[-1]
+
+
+def ensure_all(central: Central, subjects: Iterable[str], now: int) -> None:
+    """``ensure`` in transactions of SUBJECTS_PER_WRITE subjects."""
+    wanted = sorted(set(subjects))
+    for start in range(0, len(wanted), SUBJECTS_PER_WRITE):
+        some = wanted[start : start + SUBJECTS_PER_WRITE]
+        central.database.write(partial(_ensure_some, central, some, now))
+
+
+def _ensure_some(central: Central, subjects: list[str], now: int, connection: Connection) -> None:
+    ensure(central, connection, subjects, now, Kiosks(connection))
+
+
+def _grant_free(central: Central, now: int) -> int:
+    total = 0
+    with central.database.read() as connection:
+        keepers = [one for one in Kiosks(connection).by_id.values() if one.keeper and one.may_hold]
+    for keeper in keepers:
+        while made := central.database.write(partial(_grant_some, central, keeper.id, now)):
+            total += made
+    return total
+
+
+def _grant_some(central: Central, keeper_id: str, now: int, connection: Connection) -> int:
+    kiosks = Kiosks(connection)
+    keeper = kiosks.by_id[keeper_id]
+    if not keeper.may_hold or kiosks.keeper_of(keeper.point_id) != keeper:
+        return 0
+    query = (
+        select(rights_table)
+        .where(rights_table.c.held_by == "", rights_table.c.point_id == keeper.point_id)
+        .where(rights_table.c.not_after > now, rights_table.c.wanted_until <= now)
+        .where(rights_table.c.spent < rights_table.c.quantity)
+        .order_by(rights_table.c.right)
+        .limit(RIGHTS_PER_WRITE)
+    )
+    rows = [right_rows.of_row(row) for row in connection.execute(query).mappings()]
+    changes = FeedChanges()
+    rights.hand_over(connection, central.incarnation, keeper, rows, now, changes, kiosks)
+    changes.write(connection)
+    return len(rows)
+
+
+def _plans(connection: Connection, subjects: list[str], now: int) -> dict[str, _Plan]:
+    found = programs.all_of(connection)
+    homes = home_points(connection, subjects)
+    plans: dict[str, _Plan] = {}
+    for start in range(0, len(subjects), _KEYS_PER_QUERY):
+        query = (
+            select(entitlement)
+            .where(entitlement.c.subject.in_(subjects[start : start + _KEYS_PER_QUERY]))
+            .where(entitlement.c.status == "active")
+            .order_by(entitlement.c.id)
+        )
+        for row in connection.execute(query):
+            one = found.get(row.program_id)
+            if one is None or row.subject not in homes:
+                continue
+            valid = _validity(row.valid_from, row.valid_until, one)
+            for period in programs.periods(one, now):
+                begins, ends = programs.span_of(one, period)
+                begins, ends = max(begins, valid[0]), min(ends, valid[1])
+                if begins >= ends:
+                    continue
+                key = right_key(row.subject, one.right_group, period.key)
+                plan = plans.setdefault(key, _Plan(homes[row.subject], one.mode))
+                plan.terms.append([one.id, one.version, row.id, row.version, row.quantity])
+                plan.quantity = max(plan.quantity, row.quantity)
+                plan.not_before = min(plan.not_before, begins)
+                plan.not_after = max(plan.not_after, ends)
+    return plans
+
+
+def home_points(connection: Connection, subjects: Iterable[str]) -> dict[str, int]:
+    """The usual service point of each subject: the holder's, or that of the family's lowest holder id."""
+    wanted = sorted(set(subjects))
+    holders = [int(subject[1:]) for subject in wanted if subject[0] == "h"]
+    families = [int(subject[1:]) for subject in wanted if subject[0] == "f"]
+    homes: dict[str, int] = {}
+    for start in range(0, len(holders), _KEYS_PER_QUERY):
+        some = holders[start : start + _KEYS_PER_QUERY]
+        query = select(holder.c.id, holder.c.point_id).where(holder.c.id.in_(some))
+        homes |= {f"h{row.id}": row.point_id for row in connection.execute(query)}
+    for start in range(0, len(families), _KEYS_PER_QUERY):
+        some = families[start : start + _KEYS_PER_QUERY]
+        heads = select(func.min(holder.c.id)).where(holder.c.family_id.in_(some)).group_by(holder.c.family_id)
+        query = select(holder.c.family_id, holder.c.point_id).where(holder.c.id.in_(heads.scalar_subquery()))
+        homes |= {f"f{row.family_id}": row.point_id for row in connection.execute(query)}
+    return homes
+
+
+def _validity(valid_from: str, valid_until: str | None, one: Program) -> tuple[int, int]:
+    begins = int(start_of_day(date.fromisoformat(valid_from), one.zone).timestamp())
+    if valid_until is None:
+        return begins, 2**62
+    return begins, int(start_of_day(date.fromisoformat(valid_until), one.zone).timestamp())
+
+
+def _new_right(key: str, plan: _Plan) -> Right:
+    return Right(
+        right=key,
+        subject=key.split("/", maxsplit=1)[0],
+        point_id=plan.point_id,
+        quantity=plan.quantity,
+        terms=_text(plan),
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        mode=plan.mode,
+    )
+
+
+def _apply(row: Right, plan: _Plan | None) -> bool:
+    """Brings a right in line; False if it was already."""
+    before = (row.point_id, row.quantity, row.terms, row.not_before, row.not_after, row.mode)
+    if plan is None:
+        row.quantity, row.terms = 0, "[]"
+    else:
+        row.point_id, row.quantity, row.terms = plan.point_id, plan.quantity, _text(plan)
+        row.not_before, row.not_after, row.mode = plan.not_before, plan.not_after, plan.mode
+    return before != (row.point_id, row.quantity, row.terms, row.not_before, row.not_after, row.mode)
+
+
+def _text(plan: _Plan) -> str:
+    return json.dumps(plan.terms, separators=(",", ":"))

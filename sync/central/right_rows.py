@@ -1,0 +1,194 @@
+"""Rows of rights, of kiosks, and what the feed says of a right."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from sync.central.feed import FeedChanges
+from sync.central.models import kiosk, kiosk_gen, rights
+from sync.wire import point_bucket
+
+_KEYS_PER_QUERY: Final = 400
+
+ACTIVE: Final = "active"
+NEW: Final = "new"
+FROZEN: Final = "frozen"
+REVOKED: Final = "revoked"
+
+
+@dataclass(slots=True)
+class Right:
+    """One right as central knows it; quantities in the benefit's smallest unit, times in Unix seconds."""
+
+    right: str
+    subject: str
+    point_id: int
+    """The usual service point of its subject."""
+    quantity: int
+    terms: str
+    not_before: int
+    not_after: int
+    mode: str
+    spent: int = 0
+    held_by: str = ""
+    gen: int = 0
+    epoch_incarnation: int = 0
+    epoch_n: int = 0
+    granted: str | None = None
+    granted_left: int = 0
+    grant_rev: int = 0
+    in_doubt: bool = False
+    recall: bool = False
+    wanted_by: str = ""
+    wanted_until: int = 0
+    last_at: str | None = None
+    last_point_id: int | None = None
+    last_ref: str | None = None
+
+    @property
+    def left(self) -> int:
+        """What may still be granted."""
+        return max(0, self.quantity - self.spent)
+
+    @property
+    def epoch(self) -> tuple[int, int]:
+        """``(incarnation, n)`` of the last grant; ``(0, 0)`` before the first."""
+        return self.epoch_incarnation, self.epoch_n
+
+
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """One kiosk with its current generation."""
+
+    id: str
+    point_id: int
+    counter: str
+    keeper: bool
+    state: str
+    gen: int
+    """0 before the first enrolment."""
+    grant_rev: int
+    acked_seq: int
+    """Of the current generation."""
+
+    @property
+    def may_hold(self) -> bool:
+        """True if it may be granted rights."""
+        return self.state == ACTIVE and self.gen > 0
+
+
+class Kiosks:
+    """All kiosks, as of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        query = select(
+            kiosk.c.id,
+            kiosk.c.point_id,
+            kiosk.c.counter,
+            kiosk.c.keeper,
+            kiosk.c.state,
+            kiosk.c.gen,
+            kiosk.c.grant_rev,
+            kiosk_gen.c.acked_seq,
+        ).select_from(
+            kiosk.outerjoin(kiosk_gen, (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen))
+        )
+        self.by_id: dict[str, Kiosk] = {
+            row.id: Kiosk(
+                row.id,
+                row.point_id,
+                row.counter,
+                row.keeper,
+                row.state,
+                row.gen,
+                row.grant_rev,
+                row.acked_seq or 0,
+            )
+            for row in connection.execute(query.order_by(kiosk.c.id))
+        }
+        self._keepers: dict[int, Kiosk] = {}
+        for found in self.by_id.values():
+            if found.keeper:
+                self._keepers.setdefault(found.point_id, found)
+
+    def keeper_of(self, point_id: int) -> Kiosk | None:
+        """The kiosk at which a point's rights lie."""
+        return self._keepers.get(point_id)
+
+    def point_of(self, kiosk_id: str) -> int:
+        """The point of a kiosk; 0 for none."""
+        found = self.by_id.get(kiosk_id)
+        return found.point_id if found else 0
+
+
+_FIELDS: Final = tuple(f.name for f in dataclasses.fields(Right))
+
+
+def load(connection: Connection, keys: Iterable[str]) -> dict[str, Right]:
+    """The rights with these keys, as far as they exist."""
+    wanted = sorted(set(keys))
+    found: dict[str, Right] = {}
+    for start in range(0, len(wanted), _KEYS_PER_QUERY):
+        query = select(rights).where(rights.c.right.in_(wanted[start : start + _KEYS_PER_QUERY]))
+        found |= {row["right"]: of_row(row) for row in connection.execute(query).mappings()}
+    return found
+
+
+def of_row(row: Mapping[Any, Any]) -> Right:
+    """A right from a row of its table."""
+    return Right(**{name: row[name] for name in _FIELDS})
+
+
+def add(connection: Connection, rows: Sequence[Right]) -> None:
+    """Inserts new rights."""
+    if rows:
+        connection.execute(insert(rights), [_values(row) for row in rows])
+
+
+def save(connection: Connection, rows: Sequence[Right]) -> None:
+    """Writes changed rights back."""
+    if not rows:
+        return
+    changed = update(rights).where(rights.c.right == bindparam("key_right"))
+    changed = changed.values({name: bindparam(f"new_{name}") for name in _FIELDS if name != "right"})
+    connection.execute(
+        changed,
+        [
+            {"key_right": row.right}
+            | {f"new_{name}": getattr(row, name) for name in _FIELDS if name != "right"}
+            for row in rows
+        ],
+    )
+
+
+def tell(changes: FeedChanges, row: Right, kiosks: Kiosks) -> None:
+    """Puts a right in its point's bucket if it was ever spent or lies elsewhere than usual, else drops it."""
+    keeper = kiosks.keeper_of(row.point_id)
+    usual = keeper.id if keeper and keeper.may_hold else ""
+    bucket = point_bucket(row.point_id)
+    if row.last_ref is None and row.held_by in (usual, keeper.id if keeper else ""):
+        changes.drop(bucket, "right", (row.right,))
+        return
+    changes.put(
+        bucket,
+        "right",
+        (
+            row.right,
+            row.held_by,
+            kiosks.point_of(row.held_by),
+            row.quantity,
+            row.spent,
+            row.last_at,
+            row.last_point_id,
+            row.last_ref,
+        ),
+    )
+
+
+def _values(row: Right) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _FIELDS}
