@@ -111,7 +111,6 @@ def test_eight_deep_is_read() -> None:
         {"a": [0.5]},
         {2**64: 1},
     ],
-    ids=str,
 )
 def test_what_cannot_be_read_back_is_not_written(value: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
