@@ -137,13 +137,34 @@ def ticket_fingerprint_holds(ticket: str, root1_public: bytes) -> bool:
     return normal.rsplit("-", 1)[1] == _fingerprint(root1_public)
 
 
-def save(
-    home: Path, enrolment: bytes, keyset: bytes, roots: tuple[bytes, bytes], central_url: str
-) -> EnrolmentBundle:
-    """Verifies an enrolment and writes it, durable before it returns.
+def first_keyset(ticket: str, keyset: bytes, roots: tuple[bytes, bytes]) -> KeySet:
+    """The keyset that central hands to a machine which knows nothing of the city but its ticket.
 
-    Raises CentralFault ``keyset_refused``, ``enrolment_refused``; EnvironmentFault ``write_failed``.
+    Only root key 1 is named by the ticket, so it alone may have signed here: whoever stands between could
+    put his own second root beside the city's first one. The answer that brought the roots is then believed
+    by a central key of this keyset. Raises CentralFault ``central_foreign``, ``keyset_refused``.
     """
+    if not ticket_fingerprint_holds(ticket, roots[0]):
+        raise CentralFault("central_foreign", "this is not the central that made the ticket")
+    return open_keyset(keyset, (roots[0], roots[0]))
+
+
+def save(
+    home: Path,
+    enrolment: bytes,
+    keyset: bytes,
+    roots: tuple[bytes, bytes],
+    central_url: str,
+    *,
+    device: bytes,
+) -> EnrolmentBundle:
+    """Verifies an enrolment of ``device`` (public key, 32 bytes) and writes it, durable before it returns.
+
+    Raises CentralFault ``keyset_refused``, ``enrolment_refused`` (detail ``why`` is ``another_device`` for
+    one of another key); EnvironmentFault ``write_failed``.
+    """
+    if open_enrolment(enrolment, open_keyset(keyset, roots)).public != device:
+        raise CentralFault("enrolment_refused", "central enrolled another key", why="another_device")
     return _write(home, enrolment, keyset, keyset, roots, central_url)
 
 
@@ -180,15 +201,6 @@ def load(home: Path) -> EnrolmentBundle | None:
         raise EnvironmentFault("enrolment_damaged", str(fault), why="file") from None
 
 
-def check_device(bundle: EnrolmentBundle, public: bytes) -> None:
-    """Raises EnvironmentFault ``enrolment_of_another_device`` unless ``public`` (raw, 32 bytes) was enrolled.
-
-    A copied disk, or keys brought back from elsewhere: what this device signs nobody would believe.
-    """
-    if bundle.enrolment.public != public:
-        raise EnvironmentFault("enrolment_of_another_device", "the device's key is not the enrolled one")
-
-
 def _write(
     home: Path, enrolment: bytes, first: bytes, newest: bytes, roots: tuple[bytes, bytes], url: str
 ) -> EnrolmentBundle:
@@ -221,8 +233,8 @@ def _read_file(data: bytes) -> EnrolmentBundle:
 def _verified(
     enrolment: bytes, first: bytes, newest: bytes, roots: tuple[bytes, bytes], url: str
 ) -> EnrolmentBundle:
-    if {len(root) for root in roots} != {32} or roots[0] == roots[1]:
-        raise CentralFault("keyset_refused", "two root keys of 32 bytes each", why="roots")
+    if roots[0] == roots[1]:
+        raise CentralFault("keyset_refused", "two different root keys are needed", why="roots")
     opened = open_enrolment(enrolment, open_keyset(first, roots))
     keyset = open_keyset(newest, roots)
     standing = keyset.central_standing(cose.parse(enrolment).kid, opened.issued)

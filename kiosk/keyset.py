@@ -169,8 +169,10 @@ def open_keyset(data: bytes, roots: tuple[bytes, bytes]) -> KeySet:
     """The keyset in ``data``, signed by either of the two ``roots`` (raw public keys, 32 bytes).
 
     Raises CentralFault ``keyset_refused``; its detail ``why`` is ``malformed``, ``oversized``,
-    ``bad_algorithm``, ``no_kid``, ``bad_signature`` or ``content``.
+    ``bad_algorithm``, ``no_kid``, ``bad_signature``, ``content``, or ``roots`` for keys of another size.
     """
+    if {len(root) for root in roots} != {32}:
+        raise CentralFault("keyset_refused", "a root key has 32 bytes", why="roots")
     try:
         message = cose.parse(data)
         _check_either(message, roots)

@@ -125,6 +125,7 @@ class World:
             self.city.signed_keyset,
             self.city.roots,
             "http://127.0.0.1:9",
+            device=self.keys.public(),
         )
         ledger = Ledger(home / LEDGER_FILE, self.keys.database_key, create=True)
         ledger.set_meta(**{public_key_meta(1): public(self.keys.signer()).hex()})

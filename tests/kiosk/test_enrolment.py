@@ -31,7 +31,7 @@ def document(what: Enrolment = HERE, key: Ed25519PrivateKey = CITY.central, kid:
 
 
 def saved(home: Path) -> EnrolmentBundle:
-    return enrolment.save(home, document(), CITY.signed_keyset, CITY.roots, URL)
+    return enrolment.save(home, document(), CITY.signed_keyset, CITY.roots, URL, device=HERE.public)
 
 
 def newer_keyset(issued: int = NOW, **changes: Any) -> bytes:
@@ -223,13 +223,15 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_nothing_is_saved_that_does_not_hold(tmp_path: Path) -> None:
     strangers = (public(CITY.stranger), public(CITY.issuer))
     with pytest.raises(CentralFault, match="keyset_refused"):
-        enrolment.save(tmp_path, document(), CITY.signed_keyset, strangers, URL)
+        enrolment.save(tmp_path, document(), CITY.signed_keyset, strangers, URL, device=HERE.public)
     with pytest.raises(CentralFault, match="keyset_refused"):
-        enrolment.save(tmp_path, document(), CITY.signed_keyset, (ROOT1, ROOT1), URL)
+        enrolment.save(tmp_path, document(), CITY.signed_keyset, (ROOT1, ROOT1), URL, device=HERE.public)
     with pytest.raises(CentralFault, match="keyset_refused"):
-        enrolment.save(tmp_path, document(), CITY.signed_keyset, (ROOT1, b""), URL)
+        enrolment.save(tmp_path, document(), CITY.signed_keyset, (ROOT1, b""), URL, device=HERE.public)
     with pytest.raises(CentralFault, match="enrolment_refused"):
-        enrolment.save(tmp_path, document(key=CITY.stranger), CITY.signed_keyset, CITY.roots, URL)
+        enrolment.save(
+            tmp_path, document(key=CITY.stranger), CITY.signed_keyset, CITY.roots, URL, device=HERE.public
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -328,11 +330,30 @@ def test_a_keyset_without_the_enrolments_key_is_taken_and_said(
     assert loaded.standing is standing
 
 
-def test_an_enrolment_is_of_one_device(tmp_path: Path) -> None:
-    bundle = saved(tmp_path)
-    enrolment.check_device(bundle, HERE.public)
-    with pytest.raises(EnvironmentFault, match="another_device"):
-        enrolment.check_device(bundle, public(CITY.stranger))
+def test_an_enrolment_of_another_device_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(CentralFault) as raised:
+        enrolment.save(
+            tmp_path, document(), CITY.signed_keyset, CITY.roots, URL, device=public(CITY.stranger)
+        )
+    assert (raised.value.code, raised.value.detail["why"]) == ("enrolment_refused", "another_device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ticket_tells_the_city_from_others() -> None:
+    ticket = enrolment.make_ticket(ROOT1)
+    opened = enrolment.first_keyset(ticket.lower(), CITY.signed_keyset, CITY.roots)
+    assert opened == CITY.keyset
+    with pytest.raises(CentralFault, match="central_foreign"):
+        enrolment.first_keyset(enrolment.make_ticket(bytes(32)), CITY.signed_keyset, CITY.roots)
+
+
+def test_a_second_root_put_beside_the_citys_first_signs_no_first_keyset() -> None:
+    intruder = key_pair(66)
+    roots = (ROOT1, public(intruder))
+    forged = keyset.make(CITY.keys, NOW, intruder, b"root-2")
+    assert keyset.open_keyset(forged, roots).issued == NOW
+    with pytest.raises(CentralFault, match="keyset_refused"):
+        enrolment.first_keyset(enrolment.make_ticket(ROOT1), forged, roots)
 
 
 def test_a_keyset_too_large_to_keep_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def test_a_root_signs_a_keyset_for_nothing_else() -> None:
         assert why_refused(signed(payload(), context=context)) == "bad_signature"
 
 
+@pytest.mark.parametrize("roots", [(b"", b""), (bytes(31), bytes(32)), (CITY.roots[0], bytes(33))])
+def test_roots_of_another_size_are_refused(roots: tuple[bytes, bytes]) -> None:
+    assert why_refused(CITY.signed_keyset, roots) == "roots"
+
+
 @pytest.mark.parametrize(
     ("kid", "at", "standing", "holds"),
     [
