@@ -94,3 +94,5 @@ def _check_cost(hashed: str) -> None:
         raise CentralFault("officer_damaged", type(fault).__name__) from None
     if asked.type is not Type.ID or any(getattr(asked, name) > most for name, most in _LIMITS.items()):
         raise CentralFault("officer_damaged", "a hash of another kind or cost")
+    if asked.hash_len != _HASHER.hash_len:
+        raise CentralFault("officer_damaged", "a hash of another length")
