@@ -14,6 +14,7 @@ PURE = {
     for name in (
         "values", "errors", "cose", "credential", "journal_format", "grant", "keyset",
         "period", "program", "program_state", "benefit", "enrolment",
+        "officer_pin",
     )
 }  # fmt: skip
 
