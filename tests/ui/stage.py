@@ -1,0 +1,160 @@
+"""A real window with a scripted counter behind it, driven step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QEventLoop, QPoint, QPointF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtQuick import QQuickItem
+from PySide6.QtTest import QTest
+from scripted_counter import ManualSchedule, ScriptedCounter, tap
+
+from kiosk.values import CardRead
+from ui.events import ReaderNotice
+from ui.window import KioskWindow, WindowSettings
+
+NOW = datetime(2026, 11, 23, 1, 24, tzinfo=UTC)
+
+
+class Stage:
+    """Window, counter and clock together."""
+
+    def __init__(
+        self, counter: ScriptedCounter, width: int = 1280, height: int = 800, **settings: Any
+    ) -> None:
+        self.counter = counter
+        self.schedule = ManualSchedule()
+        self.tones: list[str] = []
+        self.window = KioskWindow(
+            lambda: counter,
+            WindowSettings(width_px=width, height_px=height, sound=False, **settings),
+            on_feedback=self.tones.append,
+            schedule=self.schedule,
+            now=lambda: NOW,
+        )
+        self.citizen = self.window.citizen
+        self.officer = self.window.officer
+        self.form = self.window.form
+        self.day = self.window.day
+        self.kiosk = self.window.kiosk
+        self.window.show()
+        self.until(lambda: bool(self.kiosk.statusKnown) or self.kiosk.frozen != "")
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+        """Run the event loop until the condition holds; fail if it does not in time."""
+        end_s = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end_s:
+                raise AssertionError(
+                    f"waited in vain: citizen {self.citizen.state}, officer {self.officer.stage}"
+                )
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
+            QCoreApplication.sendPostedEvents()
+
+    def settle(self) -> None:
+        """Until every question has its answer on the screen."""
+        self.until(lambda: not self.window.worker._waiting)
+        for _ in range(3):
+            QCoreApplication.processEvents()
+            QCoreApplication.sendPostedEvents()
+
+    def readers(self) -> None:
+        """Both readers are ready."""
+        self.post("ready")
+        self.post("ready", source="qr")
+        self.until(lambda: bool(self.kiosk.qrReady))
+
+    def post(self, kind: Any, code: str = "", read: CardRead | None = None, source: Any = "nfc") -> None:
+        """What a reader saw."""
+        self.window.post_reader_event(ReaderNotice(kind, code, read, source))
+
+    def tap(self, read: CardRead | None = None) -> None:
+        """Tap and wait for the answer on the screen."""
+        seen: list[int] = []
+        mark = seen.append
+        self.citizen.resultSet.connect(lambda: mark(1))
+        self.officer.resultSet.connect(lambda: mark(1))
+        self.post("read", read=read or tap())
+        self.until(lambda: bool(seen))
+        self.settle()
+
+    def sign_in(self, username: str = "dewi") -> None:
+        """An officer signs in by the keyboard."""
+        self.key(Qt.Key.Key_F4)
+        self.until(lambda: self.officer.stage == "signin")
+        self.settle()
+        self.type(username)
+        self.key(Qt.Key.Key_Return)
+        self.type("2468")
+        self.key(Qt.Key.Key_Return)
+        self.until(lambda: bool(self.officer.isSignedIn))
+        self.settle()
+
+    def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """One real key press on the window."""
+        QTest.keyClick(self.window.view, key, modifiers)
+        self.settle()
+
+    def type(self, text: str) -> None:
+        """Type characters on the window."""
+        for character in text:
+            QTest.keyClick(self.window.view, character)
+
+    def click(self, item: QQuickItem) -> None:
+        """A real click in the middle of an item."""
+        middle = item.mapToScene(QPointF(item.width() / 2, item.height() / 2))
+        QTest.mouseClick(
+            self.window.view,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            QPoint(round(middle.x()), round(middle.y())),
+        )
+        self.settle()
+
+    def items(self) -> Iterator[QQuickItem]:
+        """Every item that is visible, delegates and loaded parts too."""
+        yield from _visible(self.window.view.contentItem())
+
+    def texts(self) -> list[str]:
+        """Every text on the screen, buttons' too."""
+        return [str(i.property("text")) for i in self.items() if is_text(i) and i.property("text")]
+
+    def all_words(self) -> str:
+        """All that can be read on the screen."""
+        return "\n".join(self.texts())
+
+    def button(self, label: str) -> QQuickItem:
+        """The visible button with that label."""
+        for item in self.items():
+            if item.metaObject().className().startswith(("PushButton", "Choice")):
+                if item.property("label") == label:
+                    return item
+        raise AssertionError(f"no button {label!r} among {self.texts()}")
+
+    def grab(self) -> QImage:
+        """What is painted."""
+        self.settle()
+        return self.window.view.grabWindow()
+
+    def close(self) -> None:
+        """End the window."""
+        for hold in self.counter.holds.values():
+            hold.set()
+        self.window.close()
+
+
+def is_text(item: QQuickItem) -> bool:
+    """Whether the item is a Text or TextInput."""
+    return item.inherits("QQuickText") or item.inherits("QQuickTextInput")
+
+
+def _visible(item: QQuickItem) -> Iterator[QQuickItem]:
+    if not item.isVisible() or item.opacity() == 0:
+        return
+    yield item
+    for child in item.childItems():
+        yield from _visible(child)

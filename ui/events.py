@@ -1,0 +1,26 @@
+"""What a reader has to say to the screen; the root turns the drivers' events into these."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kiosk.values import CardRead
+
+NoticeKind = Literal["ready", "reading", "read", "lifted", "fault", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderNotice:
+    """One thing a reader saw.
+
+    ``fault`` carries the code of a card fault, ``gone`` the code of a reader fault, ``read`` the read.
+    """
+
+    kind: NoticeKind
+    code: str = ""
+    read: CardRead | None = None
+    source: Literal["nfc", "qr"] = "nfc"
+    arrived_s: float = field(default_factory=time.perf_counter)
+    """When the notice reached this process (``time.perf_counter``); the paint probe starts here."""

@@ -1,0 +1,134 @@
+import QtQuick
+import Kmc.Models
+
+// One person: full name, the card, and the programs with their states.
+Item {
+    id: root
+
+    required property OfficerModel officer
+
+    readonly property string visitId: officer.visitId
+    readonly property int selected: officer.selected
+
+    function turn(step: int) {
+        list.page = Math.max(0, Math.min(list.pages - 1, list.page + step));
+    }
+
+    function chooseShown(position: int) {
+        root.officer.select(list.starts[list.page] + position);
+    }
+
+    onVisitIdChanged: list.page = 0
+    onSelectedChanged: list.page = list.pageOf(selected)
+
+    Column {
+        id: who
+        width: parent.width
+        spacing: Theme.mm(1)
+
+        Label {
+            width: parent.width
+            text: root.officer.fullName
+            capMm: Theme.workTitle
+            font.bold: true
+        }
+
+        Label {
+            width: parent.width
+            text: qsTr("NIK •••• %1").arg(root.officer.nikLast4) + " · " + qsTr("Kartu %1").arg(root.officer.cardNo)
+                  + " · " + Words.medium(root.officer.medium)
+                  + (root.officer.birthDate === "" ? "" : " · " + qsTr("Lahir %1").arg(Words.date(root.officer.birthDate)))
+            capMm: Theme.work
+            color: Theme.inkSoft
+        }
+
+        MessageLine {
+            width: parent.width
+            words: Words.message(root.officer.message, root.officer.messageNumber)
+            kind: root.officer.message === "already_taken" ? "stop" : root.officer.message === "voided" ? "good" : "wait"
+        }
+    }
+
+    Label {
+        anchors.top: who.bottom
+        anchors.topMargin: Theme.mm(6)
+        width: parent.width
+        visible: list.empty
+        text: qsTr("Belum ada program untuk kartu ini.")
+        capMm: Theme.workTitle
+    }
+
+    PagedColumn {
+        id: list
+
+        readonly property bool empty: root.officer.visitId !== "" && contentHeight === 0
+
+        anchors.top: who.bottom
+        anchors.topMargin: Theme.mm(2.6)
+        anchors.left: parent.left
+        anchors.right: parent.right
+        anchors.bottom: tools.top
+        anchors.bottomMargin: Theme.mm(2.6)
+        model: root.officer.rows
+        delegate: OfficerRow {
+            selected: index === root.officer.selected
+            numberKey: index - list.starts[list.page] + 1
+            onPressed: {
+                if (root.officer.selected === index)
+                    root.officer.enter();
+                else
+                    root.officer.select(index);
+            }
+        }
+    }
+
+    Flow {
+        id: tools
+        anchors.left: parent.left
+        anchors.right: parent.right
+        anchors.bottom: parent.bottom
+        spacing: Theme.mm(Theme.gapMm)
+
+        PushButton {
+            label: qsTr("Serahkan")
+            hint: "Enter"
+            kind: "primary"
+            visible: root.officer.readyCount > 0
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.officer.enter()
+        }
+
+        PushButton {
+            label: qsTr("Selesai")
+            hint: "Esc"
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.officer.back()
+        }
+
+        PushButton {
+            label: qsTr("Tanggal lahir")
+            visible: root.officer.birthDate === ""
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.officer.revealBirth()
+        }
+
+        PushButton {
+            label: qsTr("Kembali")
+            visible: list.page > 0
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.turn(-1)
+        }
+
+        PushButton {
+            label: qsTr("Lanjut %1 dari %2").arg(list.page + 1).arg(list.pages)
+            visible: list.page < list.pages - 1
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.turn(1)
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import QtQuick
+import Kmc.Models
+
+// Who was read and what there is for them, in pages.
+Rectangle {
+    id: root
+
+    required property KioskModel kiosk
+    required property CitizenModel citizen
+    required property bool portrait
+
+    readonly property real margin: Theme.mm(4)
+    readonly property string visitId: citizen.visitId
+
+    function turn(step: int) {
+        if (visible)
+            list.page = Math.max(0, Math.min(list.pages - 1, list.page + step));
+    }
+
+    color: Theme.paper
+    onVisitIdChanged: list.page = 0
+
+    Rectangle {
+        id: head
+        width: parent.width
+        height: root.portrait ? languages.height + who.implicitHeight + root.margin * 3
+                              : Math.max(languages.height, who.implicitHeight) + root.margin * 1.5
+        color: Theme.deep
+
+        Badge {
+            id: mark
+            x: root.margin
+            y: who.y + (who.height - height) / 2
+            diameterMm: Theme.body * 2
+            glyph: "check"
+        }
+
+        Label {
+            id: who
+            x: mark.x + mark.width + Theme.mm(3)
+            y: root.portrait ? languages.y + languages.height + root.margin : (parent.height - height) / 2
+            width: (root.portrait ? parent.width : languages.x) - x - root.margin
+            text: root.citizen.name === "" ? qsTr("Kartu terbaca.") : qsTr("Kartu terbaca. %1").arg(root.citizen.name)
+            capMm: Theme.title
+            font.bold: true
+            color: Theme.white
+        }
+
+        LanguageSwitch {
+            id: languages
+            x: parent.width - width - root.margin
+            y: root.portrait ? root.margin : (parent.height - height) / 2
+            kiosk: root.kiosk
+            kind: "dark"
+        }
+    }
+
+    Column {
+        id: empty
+        anchors.left: parent.left
+        anchors.right: parent.right
+        anchors.top: head.bottom
+        anchors.margins: root.margin * 2
+        spacing: Theme.mm(5)
+        visible: root.citizen.hasNone
+
+        Label {
+            width: parent.width
+            text: Words.firstSentence(none)
+            capMm: Theme.hero
+            font.bold: true
+            Accessible.name: none
+
+            readonly property string none: qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
+        }
+
+        Label {
+            width: parent.width
+            text: Words.otherSentences(qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas."))
+            capMm: Theme.title
+            Accessible.ignored: true
+        }
+    }
+
+    PagedColumn {
+        id: list
+        anchors.left: parent.left
+        anchors.right: parent.right
+        anchors.top: head.bottom
+        anchors.bottom: others.visible ? others.top : foot.top
+        anchors.margins: root.margin
+        gap: Theme.mm(2.6)
+        model: root.citizen.rows
+        delegate: ProgramCard {}
+    }
+
+    Rectangle {
+        id: others
+        anchors.left: parent.left
+        anchors.right: parent.right
+        anchors.bottom: foot.top
+        anchors.leftMargin: root.margin
+        anchors.rightMargin: root.margin
+        anchors.bottomMargin: Theme.mm(2.6)
+        height: othersWords.implicitHeight + Theme.mm(4.4)
+        radius: Theme.mm(2.6)
+        color: Theme.coolTint
+        visible: root.citizen.hasOtherServices
+
+        Badge {
+            id: othersMark
+            anchors.left: parent.left
+            anchors.leftMargin: Theme.mm(3)
+            anchors.verticalCenter: parent.verticalCenter
+            diameterMm: Theme.body * 1.7
+            glyph: "person"
+            color: Theme.cool
+        }
+
+        Label {
+            id: othersWords
+            anchors.left: othersMark.right
+            anchors.right: parent.right
+            anchors.margins: Theme.mm(3)
+            anchors.verticalCenter: parent.verticalCenter
+            text: qsTr("Ada layanan lain untuk Anda. Tanyakan ke petugas.")
+            capMm: Theme.body
+            font.bold: true
+        }
+    }
+
+    Item {
+        id: foot
+        anchors.left: parent.left
+        anchors.right: parent.right
+        anchors.bottom: parent.bottom
+        anchors.margins: root.margin
+        height: finish.height
+
+        PushButton {
+            id: finish
+            label: qsTr("Selesai")
+            onPressed: root.citizen.finish()
+        }
+
+        Label {
+            anchors.left: finish.right
+            anchors.right: turning.visible ? turning.left : parent.right
+            anchors.margins: Theme.mm(4)
+            anchors.verticalCenter: parent.verticalCenter
+            visible: !root.kiosk.online && root.kiosk.dataAt !== ""
+            text: qsTr("Data terakhir: %1").arg(Words.moment(root.kiosk.dataAt))
+            capMm: Theme.small
+        }
+
+        Row {
+            id: turning
+            anchors.right: parent.right
+            spacing: Theme.mm(3)
+            visible: list.pages > 1
+
+            PushButton {
+                label: qsTr("Kembali")
+                visible: list.page > 0
+                onPressed: root.turn(-1)
+            }
+
+            Label {
+                anchors.verticalCenter: parent.verticalCenter
+                text: qsTr("%1 dari %2").arg(list.page + 1).arg(list.pages)
+                capMm: Theme.small
+            }
+
+            PushButton {
+                label: qsTr("Lanjut")
+                kind: "primary"
+                visible: list.page < list.pages - 1
+                onPressed: root.turn(1)
+            }
+        }
+    }
+}

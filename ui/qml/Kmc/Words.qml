@@ -1,0 +1,444 @@
+pragma Singleton
+import QtQuick
+
+// Codes become words here, in the language of the screen.
+QtObject {
+    id: words
+
+    property string language: "id"
+    property string today: ""
+
+    function pick(indonesian: string, english: string): string {
+        return language === "en" ? english : indonesian;
+    }
+
+    function month(number: int): string {
+        switch (number) {
+        case 1:
+            return qsTr("Januari");
+        case 2:
+            return qsTr("Februari");
+        case 3:
+            return qsTr("Maret");
+        case 4:
+            return qsTr("April");
+        case 5:
+            return qsTr("Mei");
+        case 6:
+            return qsTr("Juni");
+        case 7:
+            return qsTr("Juli");
+        case 8:
+            return qsTr("Agustus");
+        case 9:
+            return qsTr("September");
+        case 10:
+            return qsTr("Oktober");
+        case 11:
+            return qsTr("November");
+        case 12:
+            return qsTr("Desember");
+        default:
+            return "";
+        }
+    }
+
+    // An ISO date as "3 Mei", with the year when it is not this one.
+    function date(iso: string): string {
+        if (iso.length < 10)
+            return iso;
+        const text = Number(iso.substring(8, 10)) + " " + month(Number(iso.substring(5, 7)));
+        return iso.substring(0, 4) === today.substring(0, 4) ? text : text + " " + iso.substring(0, 4);
+    }
+
+    // The time of day of an ISO time: "08.10" in Indonesian, "08:10" in English.
+    function timeOfDay(iso: string): string {
+        const text = iso.substring(11, 16);
+        return language === "en" ? text : text.replace(":", ".");
+    }
+
+    function moment(iso: string): string {
+        return iso.substring(0, 10) === today ? timeOfDay(iso) : date(iso) + " " + timeOfDay(iso);
+    }
+
+    function documentName(code: string): string {
+        switch (code) {
+        case "photo_and_ktp":
+            return qsTr("foto di kartu dan KTP cocok");
+        case "akta":
+            return qsTr("akta kelahiran");
+        case "surat_kuasa":
+            return qsTr("surat kuasa");
+        case "buku_kia":
+            return qsTr("buku KIA");
+        default:
+            return code.replace(/_/g, " ").toUpperCase();
+        }
+    }
+
+    function documents(codes: list<string>): string {
+        const names = codes.map(code => documentName(code));
+        if (names.length < 2)
+            return names.join("");
+        const last = names.pop();
+        return qsTr("%1 dan %2").arg(names.join(", ")).arg(last);
+    }
+
+    // What a program means for this holder now, as on the citizen's screen.
+    function state(code: string, day: string, place: string, papers: list<string>, counter: string): string {
+        switch (code) {
+        case "ready":
+            return counter === "" ? qsTr("Siap diambil") : qsTr("Siap diambil – %1").arg(loket(counter));
+        case "taken":
+            if (day === "")
+                return qsTr("Sudah diambil");
+            return place === "" ? qsTr("Sudah diambil %1").arg(date(day))
+                                : qsTr("Sudah diambil %1 di %2").arg(date(day)).arg(place);
+        case "not_yet":
+            return qsTr("Bisa diambil mulai %1").arg(date(day));
+        case "needs_document":
+            return qsTr("Bawa %1").arg(documents(papers));
+        case "held_elsewhere":
+            return place === "" ? qsTr("Bisa diambil di tempat lain. Tanyakan ke petugas.")
+                                : qsTr("Bisa diambil di %1").arg(place);
+        case "checking":
+            return qsTr("Sedang dicek…");
+        case "needs_network":
+            return qsTr("Belum bisa dicek sekarang. Tanyakan ke petugas.");
+        case "ended":
+            return qsTr("Sudah berakhir %1").arg(date(day));
+        case "stock_gone":
+            return qsTr("Persediaan habis di sini. Tanyakan ke petugas.");
+        case "grade_too_low":
+            return qsTr("Perlu dicek petugas. Bawa KTP.");
+        case "date_in_doubt":
+            return qsTr("Tanggal kiosk belum pasti. Panggil petugas.");
+        default:
+            return qsTr("Kartu tidak aktif. Bawa ke Loket 1.");
+        }
+    }
+
+    function loket(label: string): string {
+        return label.startsWith("Loket ") ? qsTr("Loket %1").arg(label.substring(6)) : label;
+    }
+
+    // What a state looks like: good, wait, stop, cool or past.
+    function kind(code: string): string {
+        switch (code) {
+        case "ready":
+            return "good";
+        case "needs_document":
+        case "grade_too_low":
+        case "needs_network":
+        case "date_in_doubt":
+        case "stock_gone":
+            return "wait";
+        case "held_elsewhere":
+        case "checking":
+        case "not_yet":
+            return "cool";
+        case "blocked":
+            return "stop";
+        default:
+            return "past";
+        }
+    }
+
+    function icon(code: string): string {
+        switch (code) {
+        case "ready":
+            return "check";
+        case "needs_document":
+            return "document";
+        case "grade_too_low":
+            return "person";
+        case "needs_network":
+            return "network";
+        case "date_in_doubt":
+        case "not_yet":
+            return "calendar";
+        case "held_elsewhere":
+            return "place";
+        case "checking":
+            return "hourglass";
+        case "blocked":
+            return "stop";
+        case "taken":
+            return "card";
+        default:
+            return "clock";
+        }
+    }
+
+    // What a card fault says to the citizen.
+    function cardFault(code: string): string {
+        switch (code) {
+        case "card_lifted":
+        case "card_unreadable":
+            return qsTr("Kartu terangkat terlalu cepat. Tempelkan lagi.");
+        case "card_two":
+            return qsTr("Ada dua kartu. Tempelkan satu saja.");
+        case "card_expired":
+            return qsTr("Masa berlaku kartu habis. Bawa ke Loket 1.");
+        case "card_foreign":
+        case "card_empty":
+        case "card_wrong_issuer":
+        case "card_unknown_key":
+        case "card_bad_signature":
+        case "card_bad_algorithm":
+        case "card_malformed":
+        case "card_oversized":
+            return qsTr("Kartu ini bukan KMC. Pakai kartu KMC Anda.");
+        case "card_unknown_holder":
+            return qsTr("Kartu ini belum dikenal di sini. Tanyakan ke petugas.");
+        case "card_wrong_medium":
+        case "card_wrong_chip":
+        case "card_random_uid":
+        case "card_downgrade":
+        case "card_not_yet_valid":
+        case "card_key_compromised":
+            return qsTr("Kartu perlu dicek. Bawa ke Loket 1.");
+        case "kiosk":
+            return qsTr("Kiosk belum bisa dipakai. Silakan ke Loket 1.");
+        default:
+            return qsTr("Kartu tidak aktif. Bawa ke Loket 1.");
+        }
+    }
+
+    function cardFaultIcon(code: string): string {
+        switch (code) {
+        case "card_lifted":
+        case "card_unreadable":
+            return "reader";
+        case "card_two":
+            return "card";
+        case "card_expired":
+            return "calendar";
+        case "card_unknown_holder":
+            return "person";
+        case "kiosk":
+            return "stop";
+        default:
+            return "attention";
+        }
+    }
+
+    function firstSentence(text: string): string {
+        const end = text.search(/[.?…] /);
+        return end < 0 ? text : text.substring(0, end + 1);
+    }
+
+    function otherSentences(text: string): string {
+        const end = text.search(/[.?…] /);
+        return end < 0 ? "" : text.substring(end + 2);
+    }
+
+    function age(minutes: int): string {
+        if (minutes < 1)
+            return qsTr("baru saja");
+        if (minutes < 60)
+            return qsTr("%1 menit lalu").arg(minutes);
+        if (minutes < 48 * 60)
+            return qsTr("%1 jam lalu").arg(Math.floor(minutes / 60));
+        return qsTr("%1 hari lalu").arg(Math.floor(minutes / 1440));
+    }
+
+    // Connection, age of the data and records waiting, always in words.
+    function connection(online: bool, dataAt: string, minutes: int, waiting: int): string {
+        const link = online ? qsTr("Tersambung.") : qsTr("Tidak tersambung.");
+        const data = dataAt === "" ? qsTr("Belum ada data.")
+                                   : qsTr("Data terakhir: %1 (%2).").arg(moment(dataAt)).arg(age(minutes));
+        const queue = waiting === 0 ? qsTr("Semua catatan terkirim.") : qsTr("%1 catatan menunggu.").arg(waiting);
+        return link + " " + data + " " + queue;
+    }
+
+    function readerFault(code: string): string {
+        switch (code) {
+        case "":
+            return "";
+        case "reader_denied":
+            return qsTr("Alat pembaca ditolak sistem. Panggil teknisi.");
+        case "reader_hung":
+        case "reader_crashed":
+            return qsTr("Alat pembaca macet. Sedang dinyalakan ulang.");
+        case "camera_missing":
+        case "camera_gone":
+        case "camera_stalled":
+            return qsTr("Kamera terputus. Periksa kabelnya.");
+        default:
+            return qsTr("Alat pembaca terputus. Periksa kabelnya.");
+        }
+    }
+
+    function medium(code: string): string {
+        switch (code) {
+        case "qr":
+            return qsTr("kode QR");
+        case "typed":
+            return qsTr("nomor diketik");
+        default:
+            return qsTr("kartu ditempel");
+        }
+    }
+
+    function relation(code: string): string {
+        switch (code) {
+        case "mother":
+            return qsTr("ibu");
+        case "father":
+            return qsTr("ayah");
+        case "grandparent":
+            return qsTr("kakek/nenek");
+        default:
+            return qsTr("wali");
+        }
+    }
+
+    function collectorKind(kind: string, relationCode: string): string {
+        switch (kind) {
+        case "guardian":
+            return relation(relationCode);
+        case "representative":
+            return qsTr("Wakil dengan surat kuasa");
+        default:
+            return qsTr("pemegang kartu");
+        }
+    }
+
+    function missing(code: string): string {
+        switch (code) {
+        case "":
+            return "";
+        case "collector":
+            return qsTr("Belum ada yang boleh mengambil. Wali belum terdaftar.");
+        case "name":
+            return qsTr("Isi nama wakil.");
+        case "letter":
+            return qsTr("Isi nomor surat kuasa.");
+        case "quantity":
+            return qsTr("Jumlah belum pas. Isi paling banyak sisa haknya.");
+        case "reason":
+            return qsTr("Isi alasan jumlahnya kurang.");
+        default:
+            return qsTr("Periksa dulu: %1.").arg(documentName(code));
+        }
+    }
+
+    // What was refused, as said to the officer.
+    function message(code: string, number: int): string {
+        switch (code) {
+        case "":
+        case "missing":
+            return "";
+        case "fill_in":
+            return qsTr("Isi dulu semua kolom.");
+        case "sign_in_first":
+            return qsTr("Masuk dulu, lalu tempelkan kartu lagi.");
+        case "wrong_pin":
+            return number > 0 ? qsTr("PIN belum cocok. Coba lagi dalam %1 detik.").arg(number)
+                              : qsTr("PIN belum cocok. Coba lagi.");
+        case "locked_out":
+            return qsTr("Terlalu sering salah. Coba lagi dalam %1 detik.").arg(number);
+        case "unknown_officer":
+            return qsTr("Nama pengguna tidak ada di titik layanan ini.");
+        case "officer_stale":
+            return qsTr("Data petugas sudah lama. Sambungkan kiosk dulu.");
+        case "already_taken":
+            return qsTr("Sudah diambil. Tidak ada yang dicatat.");
+        case "right_not_held":
+            return qsTr("Hak ini tidak ada di kiosk ini. Cek lagi saat tersambung.");
+        case "quantity":
+            return qsTr("Jumlah lebih dari sisa hak.");
+        case "collector":
+            return qsTr("Orang ini tidak boleh mengambil program ini.");
+        case "documents":
+            return qsTr("Dokumen belum lengkap.");
+        case "grade_too_low":
+            return qsTr("Kartu perlu ditempel, atau cocokkan foto dan KTP.");
+        case "frozen":
+            return qsTr("Kiosk ini dihentikan. Panggil teknisi.");
+        case "not_ready":
+            return qsTr("Program ini belum bisa diserahkan sekarang.");
+        case "not_now":
+            return qsTr("Program ini tidak bisa diserahkan sekarang.");
+        case "typed_not_allowed":
+            return qsTr("Nomor yang diketik tidak boleh dipakai. Tempelkan kartu.");
+        case "nothing_to_void":
+            return qsTr("Belum ada catatan Anda hari ini.");
+        case "void_too_late":
+            return qsTr("Sudah lewat 10 menit. Penyelia harus masuk untuk membatalkan.");
+        case "supervisor_needed":
+            return qsTr("Penyelia harus masuk untuk membatalkan.");
+        case "already_voided":
+            return qsTr("Catatan ini sudah dibatalkan.");
+        case "unknown_ref":
+        case "not_ours":
+            return qsTr("Catatan ini bukan dari kiosk ini.");
+        case "voided":
+            return qsTr("Pembatalan tercatat.");
+        case "reason":
+            return qsTr("Isi alasannya.");
+        case "program_fault":
+        case "counter_missing":
+            return qsTr("Tidak tercatat karena gangguan program. Panggil teknisi.");
+        default:
+            return code.startsWith("card_") ? officerCardFault(code)
+                                            : qsTr("Belum bisa dilakukan (%1).").arg(code);
+        }
+    }
+
+    // The same card fault with what the officer needs to know.
+    function officerCardFault(code: string): string {
+        switch (code) {
+        case "card_lifted":
+        case "card_unreadable":
+            return qsTr("Kartu terangkat terlalu cepat. Tempelkan lagi.");
+        case "card_two":
+            return qsTr("Ada dua kartu. Tempelkan satu saja.");
+        case "card_empty":
+            return qsTr("Chip kosong. Kartu harus ditulis di tempat penerbitan.");
+        case "card_foreign":
+        case "card_wrong_issuer":
+            return qsTr("Bukan kartu KMC.");
+        case "card_oversized":
+        case "card_malformed":
+        case "card_bad_algorithm":
+            return qsTr("Isi kartu tidak terbaca sebagai KMC. Ganti kartu di Loket 1.");
+        case "card_unknown_key":
+            return qsTr("Penerbit kartu belum dikenal kiosk. Sambungkan kiosk, lalu coba lagi.");
+        case "card_key_compromised":
+            return qsTr("Kunci penerbit kartu sudah dicabut. Ganti kartu di Loket 1.");
+        case "card_bad_signature":
+            return qsTr("Tanda tangan kartu tidak cocok. Kartu mungkin palsu.");
+        case "card_expired":
+            return qsTr("Masa berlaku kartu habis. Ganti kartu di Loket 1.");
+        case "card_not_yet_valid":
+            return qsTr("Kartu belum berlaku. Periksa tanggal kiosk.");
+        case "card_wrong_medium":
+            return qsTr("Data kartu berasal dari media lain. Periksa kartunya.");
+        case "card_wrong_chip":
+            return qsTr("Data disalin ke chip lain. Tahan kartu dan periksa KTP.");
+        case "card_random_uid":
+            return qsTr("Nomor chip berubah-ubah. Kartu ini tidak bisa dipakai.");
+        case "card_downgrade":
+            return qsTr("Pemeriksaan chip tidak berjalan. Tempelkan lagi.");
+        case "card_superseded":
+        case "card_replaced":
+            return qsTr("Kartu lama. Pemegang sudah punya kartu baru.");
+        case "card_lost":
+            return qsTr("Kartu dilaporkan hilang. Periksa KTP.");
+        case "card_stolen":
+            return qsTr("Kartu dilaporkan dicuri. Tahan kartu dan periksa KTP.");
+        case "card_revoked":
+            return qsTr("Kartu sudah dicabut. Bawa ke Loket 1.");
+        case "card_deceased":
+            return qsTr("Pemegang tercatat meninggal. Periksa data di Loket 1.");
+        case "card_blocked":
+            return qsTr("Pemegang sedang diblokir. Periksa data di Loket 1.");
+        case "card_unknown_holder":
+            return qsTr("Pemegang belum ada di data kiosk ini. Sambungkan kiosk.");
+        default:
+            return qsTr("Kartu tidak aktif. Bawa ke Loket 1.");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+"""The kiosk's window: view-models, QML and the worker put together from plain arguments."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import shiboken6
+from PySide6.QtCore import QEvent, QObject, Qt, QtMsgType, QUrl, Signal, Slot, qInstallMessageHandler
+from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtQml import QQmlApplicationEngine
+from PySide6.QtQuick import QQuickWindow
+
+from kiosk.errors import EnvironmentFault
+from ui.citizen_model import CitizenModel
+from ui.confirm_form import ConfirmForm
+from ui.counter_port import CounterPort
+from ui.day_list import DayList
+from ui.events import ReaderNotice
+from ui.geometry import usual_pixels_per_mm
+from ui.kiosk_model import KioskModel
+from ui.officer_model import OfficerModel
+from ui.probe import PaintProbe
+from ui.quit_signals import QuitSignals
+from ui.schedule import QtSchedule, Schedule
+from ui.timing import Timing
+from ui.tones import Speaker, Tone
+from ui.translation import Languages
+from ui.worker import CounterWorker
+
+LOG = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).parent
+_TOUCHES = (QEvent.Type.MouseButtonPress, QEvent.Type.TouchBegin, QEvent.Type.KeyPress)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """What the window needs to know of the settings."""
+
+    card_name: str = "Kartu Metro Cerita"
+    city_name: str = "Kota Metro"
+    pixels_per_mm: float = 0.0
+    """As calibrated; 0 derives it from the screen's pixels."""
+    width_px: int = 0
+    """0 takes the whole screen; also for the height."""
+    height_px: int = 0
+    reader_side: Literal["below", "above", "left", "right"] = "below"
+    """Where the card reader is, seen from the screen."""
+    zone: str = "Asia/Jakarta"
+    sound: bool = True
+    timing: Timing = field(default_factory=Timing)
+
+
+def make_application() -> QGuiApplication:
+    """The Qt application with software rendering and the bundled font; the one there is, if there is one."""
+    running = QGuiApplication.instance()
+    if isinstance(running, QGuiApplication):
+        application = running
+    else:
+        os.environ.setdefault("QT_QUICK_BACKEND", "software")
+        application = QGuiApplication(sys.argv[:1])
+    application.setApplicationName("kmc-kiosk")
+    for name in ("Regular", "Bold"):
+        path = FOLDER / "fonts" / f"AtkinsonHyperlegibleNext-{name}.ttf"
+        if QFontDatabase.addApplicationFont(str(path)) < 0:
+            raise EnvironmentFault("font_missing", f"cannot load {path}")
+    return application
+
+
+def load_window(engine: QQmlApplicationEngine, name: str, properties: dict[str, object]) -> QQuickWindow:
+    """Load a QML file of ours with its required properties. Raises EnvironmentFault."""
+    engine.addImportPath(str(FOLDER / "qml"))
+    engine.setInitialProperties(properties)
+    engine.load(QUrl.fromLocalFile(str(FOLDER / "qml" / "Kmc" / name)))
+    roots = engine.rootObjects()
+    if not roots or not isinstance(roots[0], QQuickWindow):
+        raise EnvironmentFault("screen_broken", f"{name} could not be loaded")
+    return roots[0]
+
+
+class KioskWindow(QObject):
+    """One kiosk's screen. Make it in the main thread after ``make_application``; ``close`` it there too.
+
+    ``counter_factory`` and ``counter_closer`` run in the worker's thread. ``on_feedback`` is told ``ok`` or
+    ``attention`` for a reader with a lamp or buzzer, in the main thread.
+    """
+
+    painted = Signal(str, float, float)
+    """Paint probe: kind (``read``, ``recorded``), milliseconds in all, of these in the domain."""
+    ready = Signal()
+    """The first frame with the kiosk's own state has been painted."""
+    _noticed = Signal(object)
+
+    def __init__(
+        self,
+        counter_factory: Callable[[], CounterPort],
+        settings: WindowSettings,
+        *,
+        counter_closer: Callable[[CounterPort], None] | None = None,
+        on_feedback: Callable[[Tone], None] | None = None,
+        schedule: Schedule | None = None,
+        now: Callable[[], datetime] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._on_feedback = on_feedback
+        self._speaker = Speaker() if settings.sound else None
+        self._closed = False
+        self._status_seen = False
+        self._ready_told = False
+        clock = schedule or QtSchedule(self)
+        timing = settings.timing
+        self.worker = CounterWorker(counter_factory, counter_closer, self)
+        self.citizen = CitizenModel(self.worker, clock, timing, self)
+        self.form = ConfirmForm(self)
+        self.day = DayList(self)
+        self.officer = OfficerModel(self.worker, clock, timing, self.form, self.day, self)
+        self.kiosk = KioskModel(
+            self.worker,
+            clock,
+            timing,
+            self.citizen,
+            self.officer,
+            now or (lambda: datetime.now(UTC)),
+            ZoneInfo(settings.zone),
+            self,
+        )
+        self.probe = PaintProbe(self)
+        self._engine = QQmlApplicationEngine()
+        self._languages = Languages(self._engine, self)
+        width, height = settings.width_px, settings.height_px
+        screen = QGuiApplication.primaryScreen().geometry()
+        self._whole_screen = not (width and height)
+        if self._whole_screen:
+            width, height = screen.width(), screen.height()
+        scale = settings.pixels_per_mm or usual_pixels_per_mm(width, height)
+        self.view = load_window(
+            self._engine,
+            "Main.qml",
+            {
+                "kiosk": self.kiosk,
+                "citizen": self.citizen,
+                "officer": self.officer,
+                "form": self.form,
+                "day": self.day,
+                "pixelsPerMm": scale,
+                "cardName": settings.card_name,
+                "cityName": settings.city_name,
+                "readerSide": settings.reader_side,
+                "width": width,
+                "height": height,
+            },
+        )
+        self.view.installEventFilter(self)
+        self.view.frameSwapped.connect(self.probe.frame)
+        self.probe.framed.connect(self._framed)
+        self.probe.painted.connect(self.painted)
+        self.kiosk.languageChanged.connect(self._use_language)
+        self.kiosk.statusRead.connect(self._status_read)
+        self.citizen.feedback.connect(self._feedback)
+        self.officer.feedback.connect(self._feedback)
+        self.citizen.resultSet.connect(self._result_set)
+        self.officer.resultSet.connect(self._result_set)
+        self.officer.confirmSent.connect(self._confirm_sent)
+        self.officer.recordedSet.connect(self._recorded_set)
+        self._noticed.connect(self._take, Qt.ConnectionType.QueuedConnection)
+        self.worker.start()
+
+    def show(self) -> None:
+        """Show the window, over the whole screen unless the settings give it a size."""
+        if self._whole_screen:
+            self.view.showFullScreen()
+        else:
+            self.view.show()
+
+    def post_reader_event(self, notice: ReaderNotice) -> None:
+        """Hand over what a reader saw; from any thread."""
+        self._noticed.emit(notice)
+
+    def close(self) -> None:
+        """End everything: window, engine, then the worker with its counter."""
+        if self._closed:
+            return
+        self._closed = True
+        self.officer.signOut()
+        self.citizen.finish()
+        self.view.removeEventFilter(self)
+        self.view.close()
+        shiboken6.delete(self._engine)
+        if not self.worker.stop():
+            LOG.error("the counter's thread did not end")
+        if self._speaker is not None:
+            self._speaker.stop()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Every key and touch keeps the session (Qt)."""
+        if event.type() in _TOUCHES:
+            self.kiosk.touched()
+        return False
+
+    @Slot(object)
+    def _take(self, notice: ReaderNotice) -> None:
+        if self._closed:
+            return
+        if notice.kind in ("read", "fault"):
+            self.probe.begin("read", notice.arrived_s)
+        self.kiosk.take(notice)
+
+    @Slot()
+    def _result_set(self) -> None:
+        self.probe.arm("read", self.worker.last_ms)
+
+    @Slot()
+    def _confirm_sent(self) -> None:
+        self.probe.begin("recorded", time.perf_counter())
+
+    @Slot()
+    def _recorded_set(self) -> None:
+        self.probe.arm("recorded", self.worker.last_ms)
+
+    @Slot()
+    def _framed(self) -> None:
+        if self._status_seen and not self._ready_told:
+            self._ready_told = True
+            self.ready.emit()
+        self.officer.painted()
+
+    @Slot()
+    def _status_read(self) -> None:
+        self._status_seen = True
+
+    @Slot()
+    def _use_language(self) -> None:
+        self._languages.use(self.kiosk.language_now())
+
+    @Slot(str)
+    def _feedback(self, tone: Tone) -> None:
+        if self._speaker is not None:
+            self._speaker.play(tone)
+        if self._on_feedback is not None:
+            self._on_feedback(tone)
+
+
+def run_window(
+    counter_factory: Callable[[], CounterPort],
+    settings: WindowSettings,
+    *,
+    counter_closer: Callable[[CounterPort], None] | None = None,
+    on_ready: Callable[[KioskWindow], None] | None = None,
+    on_feedback: Callable[[Tone], None] | None = None,
+    with_window: Callable[[KioskWindow], None] | None = None,
+) -> int:
+    """Show the kiosk's window until SIGTERM, SIGINT or its closing; returns the exit code.
+
+    ``with_window`` runs before the first frame (start the readers there), ``on_ready`` once the first frame
+    with the kiosk's own state is painted; both in the main thread.
+    """
+    application = make_application()
+    qInstallMessageHandler(log_qt)
+    window = KioskWindow(
+        counter_factory, settings, counter_closer=counter_closer, on_feedback=on_feedback
+    )
+    signals = QuitSignals(window)
+    if on_ready is not None:
+        told = on_ready
+        window.ready.connect(lambda: told(window))
+    try:
+        window.show()
+        if with_window is not None:
+            with_window(window)
+        return application.exec()
+    finally:
+        window.close()
+        signals.stop()
+        qInstallMessageHandler(None)
+
+
+def log_qt(kind: QtMsgType, context: object, message: str) -> None:
+    """Qt's own messages go to the log."""
+    levels = {
+        QtMsgType.QtDebugMsg: logging.DEBUG,
+        QtMsgType.QtInfoMsg: logging.INFO,
+        QtMsgType.QtWarningMsg: logging.WARNING,
+    }
+    LOG.log(levels.get(kind, logging.ERROR), "qt: %s", message)
