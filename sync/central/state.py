@@ -28,6 +28,7 @@ from sync.central.feed import FeedChanges
 from sync.wire import CITY, to_base64
 
 KEYS_FOLDER: Final = "keys"
+DATABASE_FILE: Final = "central.db"
 _SIGNING: Final = ("root1", "root2", "central", "issuer")
 _SECRET: Final = ("nik", "pepper")
 KEY_YEARS: Final = 10
@@ -79,7 +80,7 @@ class Central:
 
 def default_url(home: Path) -> str:
     """The URL of the SQLite database in a data folder."""
-    return f"sqlite:///{home / 'central.db'}"
+    return f"sqlite:///{home / DATABASE_FILE}"
 
 
 def init(home: Path, url: str, mode: Mode, clock: Callable[[], float] = time.time) -> Central:
@@ -87,8 +88,11 @@ def init(home: Path, url: str, mode: Mode, clock: Callable[[], float] = time.tim
 
     Raises OfficerFault ``mode_fixed``; EnvironmentFault ``keys_unreadable``.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _create_keys(home / KEYS_FOLDER)
+    if url == default_url(home):
+        # SQLite's own files take the mode of this one; people's numbers are in it.
+        os.close(os.open(home / DATABASE_FILE, os.O_WRONLY | os.O_CREAT, 0o600))
     migration.upgrade(url)
     keys = load_keys(home)
     database = Database(url)
@@ -105,7 +109,9 @@ def open_central(home: Path, url: str, clock: Callable[[], float] = time.time) -
 
     Raises EnvironmentFault ``not_initialised``, ``keys_unreadable``, ``database_outdated``.
     """
-    if not (home / KEYS_FOLDER).is_dir() or (url == default_url(home) and not (home / "central.db").exists()):
+    if not (home / KEYS_FOLDER).is_dir() or (
+        url == default_url(home) and not (home / DATABASE_FILE).exists()
+    ):
         raise EnvironmentFault("not_initialised", f"nothing in {home.name}: run `kmc-central init` first")
     keys = load_keys(home)
     at, newest = migration.version(url), migration.newest()

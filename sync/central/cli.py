@@ -1,0 +1,304 @@
+"""``kmc-central``: central from the command line. Exit codes: 0 good, 1 a fault, 2 wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.values import Mode
+from sync.central import cards, demo, importing, kiosk_rows, officer_rows, overview, placement, state
+from sync.central.card_issue import IssuedCard, virtual_uid
+from sync.central.import_format import MAX_BYTES
+from sync.central.state import Central
+from sync.wire import to_base64
+
+HOME_VARIABLE: Final = "KMC_HOME"
+DATABASE_VARIABLE: Final = "KMC_CENTRAL_DATABASE"
+DEFAULT_PORT: Final = 8300
+Command = Callable[[Central, argparse.Namespace], Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; answers its exit code."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        with closing(_central(options)) as central:
+            answer = options.run(central, options)
+    except KioskError as fault:
+        return _failed(fault, options.json)
+    except SQLAlchemyError as fault:
+        # The driver's own words may quote a row.
+        return _failed(EnvironmentFault("database", type(fault).__name__), options.json)
+    if answer is not None:
+        _say(answer, options.json)
+    return 0
+
+
+def _central(options: argparse.Namespace) -> Central:
+    home = Path(options.home or os.environ.get(HOME_VARIABLE) or Path.home() / ".local/share/kmc-central")
+    url = options.database or os.environ.get(DATABASE_VARIABLE) or state.default_url(home)
+    if options.run is _init:
+        return state.init(home, url, Mode(options.mode))
+    return state.open_central(home, url)
+
+
+def _init(central: Central, _: argparse.Namespace) -> Any:
+    return {
+        "mode": str(central.mode),
+        "incarnation": central.incarnation,
+        "home": str(central.home),
+        "root_fingerprint": central.keys.root1.kid.hex()[:8].upper(),
+    }
+
+
+def _serve(central: Central, options: argparse.Namespace) -> Any:
+    from sync.central.serving import serve
+
+    def listening(url: str) -> None:
+        line = json.dumps({"event": "listening", "url": url}) if options.json else f"listening on {url}"
+        print(line, flush=True)
+
+    serve(central, options.host, options.port, listening)
+
+
+def _demo(central: Central, _: argparse.Namespace) -> Any:
+    return demo.fill(central)
+
+
+def _card_issue(central: Central, options: argparse.Namespace) -> Any:
+    return _told(_issue(central, options, options.holder, "replaced"))
+
+
+def _card_replace(central: Central, options: argparse.Namespace) -> Any:
+    holder_id = cards.holder_of(central, options.card_no)
+    return _told(_issue(central, options, holder_id, options.reason))
+
+
+def _issue(central: Central, options: argparse.Namespace, holder_id: int, reason: str) -> IssuedCard:
+    if options.uid:
+        try:
+            uid = bytes.fromhex(options.uid)
+        except ValueError:
+            raise OfficerFault("card_refused", "a UID is written in hex") from None
+    elif central.mode is Mode.DEMONSTRATION:
+        uid = virtual_uid(f"holder {holder_id}", len(cards.listed(central)) + 1, options.chip)
+    else:
+        raise OfficerFault("card_refused", "name the chip by --uid")
+    return cards.issue(central, holder_id, options.chip, uid, replaces=reason)
+
+
+def _told(made: IssuedCard) -> dict[str, Any]:
+    return {
+        "card_no": made.card_no,
+        "issue_no": made.issue_no,
+        "chip": made.chip,
+        "uid": made.uid.hex(),
+        "nfc": to_base64(made.nfc),
+        "qr": made.qr,
+        "issued_at": made.issued_at,
+        "expires_at": made.expires_at,
+    }
+
+
+def _card_revoke(central: Central, options: argparse.Namespace) -> Any:
+    revoked = cards.revoke(central, options.card_no, options.issue, options.reason)
+    return {"card_no": options.card_no, "revoked": revoked}
+
+
+def _card_list(central: Central, options: argparse.Namespace) -> Any:
+    return cards.listed(central, options.card_no, options.limit)
+
+
+def _kiosk_add(central: Central, options: argparse.Namespace) -> Any:
+    kiosk_rows.add(central, options.kiosk, options.point, options.counter, options.keeper)
+    placement.place(central)
+    return {"kiosk": options.kiosk, "state": "new"}
+
+
+def _kiosk_ticket(central: Central, options: argparse.Namespace) -> Any:
+    ticket = kiosk_rows.new_ticket(central, options.kiosk)
+    return {"kiosk": options.kiosk, "ticket": ticket, "hours": kiosk_rows.TICKET_HOURS}
+
+
+def _kiosk_list(central: Central, _: argparse.Namespace) -> Any:
+    return kiosk_rows.listed(central)
+
+
+def _kiosk_revoke(central: Central, options: argparse.Namespace) -> Any:
+    kiosk_rows.revoke(central, options.kiosk)
+    return {"kiosk": options.kiosk, "state": "revoked"}
+
+
+def _officer_add(central: Central, options: argparse.Namespace) -> Any:
+    officer_rows.add(
+        central, options.username, options.name, options.role, options.point, options.until, _pin()
+    )
+    return {"username": options.username}
+
+
+def _officer_list(central: Central, _: argparse.Namespace) -> Any:
+    return officer_rows.listed(central)
+
+
+def _officer_set_pin(central: Central, options: argparse.Namespace) -> Any:
+    officer_rows.set_pin(central, options.username, _pin())
+    return {"username": options.username}
+
+
+def _pin() -> str:
+    """From a prompt, or the first line of standard input; never from an argument."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    pin = getpass.getpass("PIN: ")
+    if getpass.getpass("Again: ") != pin:
+        raise OfficerFault("pin_differs", "the two PINs differ")
+    return pin
+
+
+def _import(central: Central, options: argparse.Namespace) -> Any:
+    try:
+        with Path(options.file).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as fault:
+        raise EnvironmentFault("file_unreadable", f"{options.file}: {fault.strerror}") from fault
+    return importing.import_raw(central, raw)
+
+
+def _status(central: Central, _: argparse.Namespace) -> Any:
+    return overview.status(central)
+
+
+def _right_show(central: Central, options: argparse.Namespace) -> Any:
+    return overview.right(central, options.right)
+
+
+def _journal_list(central: Central, options: argparse.Namespace) -> Any:
+    return overview.records(central, options.kiosk, options.gen, options.after, options.limit)
+
+
+def _failed(fault: KioskError, as_json: bool) -> int:
+    told: dict[str, Any] = {"code": fault.code, "message": fault.message}
+    if "mistakes" in fault.detail:
+        told["mistakes"] = fault.detail["mistakes"]
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+        return 1
+    print(f"{fault.code}: {fault.message}", file=sys.stderr)
+    for mistake in told.get("mistakes", ()):
+        print("  " + ": ".join(str(part) for part in mistake.values()), file=sys.stderr)
+    return 1
+
+
+def _say(answer: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False))
+        return
+    for row in answer if isinstance(answer, list) else [answer]:
+        for key, value in row.items():
+            told = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+            print(f"{key}: {told}")
+        print()
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="answer in JSON")
+    shared.add_argument("--home", help=f"data folder (else ${HOME_VARIABLE})")
+    shared.add_argument(
+        "--database", metavar="URL", help=f"else ${DATABASE_VARIABLE}, else SQLite in the folder"
+    )
+    parser = argparse.ArgumentParser(prog="kmc-central", description="The reference central server.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(group: Any, name: str, run: Command, words: str) -> argparse.ArgumentParser:
+        found: argparse.ArgumentParser = group.add_parser(
+            name, parents=[shared], help=words, description=words
+        )
+        found.set_defaults(run=run)
+        return found
+
+    def group(name: str, words: str) -> Any:
+        found = commands.add_parser(name, help=words, description=words)
+        return found.add_subparsers(dest=f"{name}_command", required=True, metavar="COMMAND")
+
+    one = add(commands, "init", _init, "create keys and tables, or bring the tables up to date")
+    one.add_argument("--mode", choices=[str(mode) for mode in Mode], default=str(Mode.PRODUCTION))
+    one = add(commands, "serve", _serve, "serve kiosks until a signal comes")
+    one.add_argument("--host", default="127.0.0.1")
+    one.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    add(commands, "demo", _demo, "fill demonstration data, once")
+    one = add(commands, "import", _import, "import a document of an agency or the city")
+    one.add_argument("file", metavar="FILE")
+    add(commands, "status", _status, "how central stands")
+
+    card = group("card", "cards")
+    one = add(card, "issue", _card_issue, "issue a holder's next card")
+    one.add_argument("holder", type=int, metavar="HOLDER_ID")
+    _add_chip(one)
+    one = add(card, "replace", _card_replace, "take a card out of use and issue the next")
+    one.add_argument("card_no")
+    one.add_argument("--reason", choices=["lost", "stolen", "replaced"], default="replaced")
+    _add_chip(one)
+    one = add(card, "revoke", _card_revoke, "put a card on the deny list")
+    one.add_argument("card_no")
+    one.add_argument("--issue", type=int, help="this issue only")
+    one.add_argument("--reason", choices=cards.REASONS, default="revoked")
+    one = add(card, "list", _card_list, "list cards")
+    one.add_argument("--card-no", default="")
+    one.add_argument("--limit", type=int, default=100)
+
+    kiosk = group("kiosk", "kiosks")
+    one = add(kiosk, "add", _kiosk_add, "register a kiosk")
+    one.add_argument("kiosk", metavar="KIOSK")
+    one.add_argument("--point", type=int, required=True)
+    one.add_argument("--counter", default="Loket 1")
+    one.add_argument("--keeper", action="store_true", help="the point's rights lie at this kiosk")
+    one = add(kiosk, "ticket", _kiosk_ticket, "make a one-time code to enrol a kiosk")
+    one.add_argument("kiosk", metavar="KIOSK")
+    add(kiosk, "list", _kiosk_list, "list kiosks")
+    one = add(kiosk, "revoke", _kiosk_revoke, "revoke a lost or stolen kiosk")
+    one.add_argument("kiosk", metavar="KIOSK")
+
+    officer = group("officer", "officers")
+    one = add(officer, "add", _officer_add, "register an officer; the PIN comes from a prompt or stdin")
+    one.add_argument("username")
+    one.add_argument("--name", required=True)
+    one.add_argument("--role", choices=officer_rows.ROLES, default="officer")
+    one.add_argument("--point", type=int, required=True)
+    one.add_argument("--until", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
+    add(officer, "list", _officer_list, "list officers")
+    one = add(officer, "set-pin", _officer_set_pin, "give an officer a PIN, from a prompt or stdin")
+    one.add_argument("username")
+
+    right = group("right", "rights")
+    one = add(right, "show", _right_show, "one right with its grants, pickups and cases")
+    one.add_argument("right", metavar="KEY")
+
+    journal = group("journal", "journals")
+    one = add(journal, "list", _journal_list, "list records")
+    one.add_argument("--kiosk", default="")
+    one.add_argument("--gen", type=int)
+    one.add_argument("--after", type=int, default=0, metavar="SEQ")
+    one.add_argument("--limit", type=int, default=100)
+    return parser
+
+
+def _add_chip(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chip", choices=["NTAG215", "FeliCa", "DESFire"], default="NTAG215")
+    parser.add_argument("--uid", default="", help="the chip's UID in hex; made up in a demonstration")

@@ -1,0 +1,57 @@
+"""Runs central's application on a socket until a signal ends it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from kiosk.errors import EnvironmentFault
+from sync.central.api import make_app
+from sync.central.poll import Hub
+from sync.central.state import Central
+
+GRACE_S = 3
+
+
+class _Server(uvicorn.Server):
+    """Lets waiting polls go before it waits for open requests."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        self._hub.close()
+        super().handle_exit(sig, frame)
+
+
+def serve(central: Central, host: str, port: int, listening: Callable[[str], None]) -> None:
+    """Serves until SIGINT or SIGTERM; ``listening`` gets the address once connections are taken.
+
+    Raises EnvironmentFault ``port_taken``. TLS is the business of a proxy before it.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    with bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+            bound.listen(256)
+        except OSError as fault:
+            raise EnvironmentFault("port_taken", f"{host}:{port}: {fault.strerror}") from fault
+        hub = Hub()
+        config = uvicorn.Config(
+            make_app(central, hub),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        name = f"[{host}]" if ":" in host else host
+        listening(f"http://{name}:{bound.getsockname()[1]}")
+        _Server(config, hub).run(sockets=[bound])
