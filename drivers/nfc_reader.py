@@ -46,6 +46,9 @@ TWO_CARDS_WITHIN_S = 1.0
 """Two cards that take turns without an empty round between them lie there together."""
 
 
+_log = logging.getLogger(__name__)
+
+
 class NfcConnection:
     """An NFC reader; the reference's path may be partial (``usb``) until it is entered.
 
@@ -89,7 +92,11 @@ class NfcConnection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.frontend.close()
+        try:
+            self.frontend.close()
+        except Exception as failure:
+            # Closing talks to the chip once more; a device that is already gone must not hide why.
+            _log.warning("%s did not close: %r", self.reference.path, failure)
 
     def health(self) -> Health:
         """Counts since the device was opened."""

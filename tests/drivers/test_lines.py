@@ -88,14 +88,23 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=10,
 )
+FIELDS = [
+    "kind",
+    "device",
+    "name",
+    "medium",
+    "payload",
+    "uid",
+    "chip",
+    "read_ms",
+    "family",
+    "code",
+    "message",
+]
 EVENTS = ["ready", "read", "reading", "lifted", "fault", "gone", "health", "challenge"]
 documents = st.fixed_dictionaries(
     {"event": st.sampled_from(EVENTS)},
-    optional=dict.fromkeys(
-        ("kind", "device", "name", "medium", "payload", "uid", "chip", "read_ms", "family", "code", "message")
-        + ("detail", "polls", "reads", "faults"),
-        json_values,
-    ),
+    optional=dict.fromkeys([*FIELDS, "detail", "polls", "reads", "faults"], json_values),
 )
 KNOWN = (Ready, Reading, CardRead, Lifted, Faulted, Gone, Health)
 
