@@ -45,7 +45,7 @@ def run(folder: Path, *, tour: bool) -> int:
             return _window(demonstration, url)
         if not tour:
             say(
-                "No display was found (DISPLAY and WAYLAND_DISPLAY are empty): playing the same job without one."
+                "No display was found (DISPLAY and WAYLAND_DISPLAY are empty): playing the job without one."
             )
         from kiosk.tour import play
 
@@ -85,13 +85,9 @@ class Demonstration:
         if not tray.exists():
             say("Filling central with 500 generated holders (once) …")
             told = self.central("demo")
-            for officer in told.get("officers", []):
-                say(
-                    f"  officer {officer['username']} at {officer['point']}: PIN {officer['pin']} ({officer['role']})"
-                )
-            (self.central_home / "officers.json").write_text(
-                json.dumps(told.get("officers", [])), encoding="utf-8"
-            )
+            for officer in told["officers"]:
+                where = f"point {officer['point_id']}, PIN {officer['pin']}"
+                say(f"  {officer['role']} {officer['username']}: {where}")
 
     def set_up_kiosk(self, url: str, *, name: str = KIOSK) -> None:
         """Enrols the kiosk, once, and loads its cache."""
