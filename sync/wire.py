@@ -239,12 +239,18 @@ class ErrorAnswer(Answer):
 
 
 CITY: Final = "city"
-"""The bucket that every kiosk follows; the other is ``p<point id>``."""
+"""The bucket of what is the same everywhere. Every kiosk follows it and the buckets of all points, since a
+holder may come to any of them, but only its own point's officers."""
 
 
 def point_bucket(point_id: int) -> str:
-    """Name of a service point's bucket."""
+    """Name of the bucket of a service point's holders and their rights."""
     return f"p{point_id}"
+
+
+def officer_bucket(point_id: int) -> str:
+    """Name of the bucket of a service point's officers, which no other point's kiosk gets."""
+    return f"o{point_id}"
 
 
 FEED_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -273,7 +279,8 @@ FEED_KEYS: Final[Mapping[str, int]] = {kind: 2 if kind == "denied_card" else 1 f
 """How many leading columns are a row's key; a tombstone carries just these."""
 
 CITY_KINDS: Final = ("agency", "point", "kiosk", "program", "denied_card", "keyset")
-POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right", "officer")
+POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right")
+OFFICER_KINDS: Final = ("officer",)
 
 
 def row_hash(kind: str, values: Sequence[Any]) -> int:

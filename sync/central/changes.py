@@ -7,12 +7,22 @@ import binascii
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from kiosk.errors import CentralFault
 from sync.central import feed
+from sync.central.models import bucket
 from sync.central.state import Central
-from sync.wire import CITY, FEED_COLUMNS, MAX_ROWS, ChangesAnswer, Checkpoint, ColumnarRows, point_bucket
+from sync.wire import (
+    CITY,
+    FEED_COLUMNS,
+    MAX_ROWS,
+    ChangesAnswer,
+    Checkpoint,
+    ColumnarRows,
+    officer_bucket,
+    point_bucket,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ def are_waiting(connection: Connection, central: Central, point_id: int, cursor:
         known = read_cursor(cursor, central.incarnation).revs
     except CentralFault:
         return True
-    latest = feed.revs(connection, _buckets(point_id))
+    latest = feed.revs(connection, _buckets(connection, point_id))
     return any(rev != known.get(name, 0) for name, rev in latest.items())
 
 
@@ -70,9 +80,9 @@ def page(central: Central, point_id: int, cursor: str, limit: int = MAX_ROWS) ->
     Raises CentralFault ``cursor_malformed``, ``cursor_gone``.
     """
     known = read_cursor(cursor, central.incarnation).revs
-    buckets = _buckets(point_id)
-    revs = {name: known.get(name, 0) for name in buckets}
     with central.database.read() as connection:
+        buckets = _buckets(connection, point_id)
+        revs = {name: known.get(name, 0) for name in buckets}
         latest = feed.revs(connection, buckets)
         if any(revs[name] > latest[name] for name in buckets):
             raise CentralFault("cursor_gone", "the cursor is ahead of central: load anew")
@@ -96,5 +106,8 @@ def page(central: Central, point_id: int, cursor: str, limit: int = MAX_ROWS) ->
     )
 
 
-def _buckets(point_id: int) -> tuple[str, str]:
-    return CITY, point_bucket(point_id)
+def _buckets(connection: Connection, point_id: int) -> list[str]:
+    """What a point's kiosks follow, most needed first: the city, the point's own, then all other points."""
+    own = [CITY, officer_bucket(point_id), point_bucket(point_id)]
+    named = connection.execute(select(bucket.c.name).where(bucket.c.name.like("p%")).order_by(bucket.c.name))
+    return own + [name for name in named.scalars() if name not in own]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select, tuple
 from sync.central import placement
 from sync.central.feed import FeedChanges
 from sync.central.models import card, entitlement, guardian, holder, officer
-from sync.wire import CITY, FEED_COLUMNS, point_bucket
+from sync.wire import CITY, FEED_COLUMNS, officer_bucket, point_bucket
 
 _KEYS_PER_QUERY: Final = 400
 
@@ -91,11 +91,11 @@ def tell_entitlements(connection: Connection, changes: FeedChanges, subjects: It
 
 
 def tell_officer(connection: Connection, changes: FeedChanges, username: str) -> None:
-    """Puts an officer who has a PIN in the bucket of the point."""
+    """Puts an officer who has a PIN in the bucket of the point's officers."""
     row = connection.execute(select(officer).where(officer.c.username == username)).mappings().one()
     if row["pin_hash"]:
         values = tuple(row[name] for name in FEED_COLUMNS["officer"])
-        changes.put(point_bucket(row["point_id"]), "officer", values)
+        changes.put(officer_bucket(row["point_id"]), "officer", values)
 
 
 def tell_card(changes: FeedChanges, row: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ from sync.central.models import (
     program,
 )
 from sync.central.state import Central
-from sync.wire import CITY
+from sync.wire import CITY, officer_bucket
 
 ROWS_PER_WRITE: Final = 300
 """Entries in one transaction: each may touch more than one row of the feed, of which 1000 make a rev."""
@@ -292,7 +292,7 @@ def put_officer(connection: Connection, changes: FeedChanges, row: dict[str, Any
     kept = pin_hash or (before.pin_hash if before else "")
     import_rows.upsert(connection, officer, [{**row, "pin_hash": kept}])
     if before and before.point_id != row["point_id"]:
-        changes.drop(f"p{before.point_id}", "officer", (row["username"],))
+        changes.drop(officer_bucket(before.point_id), "officer", (row["username"],))
     import_rows.tell_officer(connection, changes, row["username"])
 
 
