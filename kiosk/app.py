@@ -20,12 +20,15 @@ from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.values import CardRead, Mode
-from kiosk.virtual_readers import control_socket, running_device, state_file
+from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
+from sync.kiosk_end import CentralAddress, proxy_url
 
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "kiosk.cli")
 STATION_START_S = 20.0
+WINDOW_PX = (1280, 800)
+"""Size of a window that does not cover the screen."""
 
 
 def device_for(loaded: Loaded, kind: str, given: str = "") -> str:
@@ -214,3 +217,99 @@ def notice_of(source: str, event: ReaderEvent) -> Any:
             return ReaderNotice("gone", fault.code, source=kind)
         case _:
             return None
+
+
+def central_address(loaded: Loaded) -> CentralAddress:
+    """How central is reached, from the settings."""
+    central = loaded.settings.central
+    return CentralAddress(
+        central.url,
+        central.timeout_s,
+        central.ca_file,
+        proxy_url(central.proxy, central.proxy_user, central.proxy_password.get_secret_value()),
+    )
+
+
+def window_settings(loaded: Loaded) -> Any:
+    """What the window needs to know of the settings."""
+    from ui.timing import Timing
+    from ui.window import WindowSettings
+
+    screen, branding = loaded.settings.screen, loaded.settings.branding
+    width, height = (0, 0) if screen.fullscreen else WINDOW_PX
+    return WindowSettings(
+        card_name=branding.card_name,
+        city_name=branding.city,
+        pixels_per_mm=0.0 if screen.pixels_per_mm == "auto" else screen.pixels_per_mm,
+        width_px=width,
+        height_px=height,
+        zone=loaded.settings.zone,
+        timing=Timing(session_s=screen.session_s, warning_s=screen.warning_s),
+    )
+
+
+class ReaderWords:
+    """Brings what the readers say to the screen, and the screen's feedback back to the last one that spoke."""
+
+    def __init__(self) -> None:
+        self._post: Callable[[Any], None] = lambda notice: None
+        self._last = "nfc"
+
+    def attach(self, post: Callable[[Any], None]) -> None:
+        """``post`` takes notices from any thread."""
+        self._post = post
+
+    def take(self, source: str, event: ReaderEvent) -> None:
+        """One event of a reader."""
+        notice = notice_of(source, event)
+        if notice is not None:
+            self._last = source
+            self._post(notice)
+
+    @property
+    def last_source(self) -> str:
+        """The reader that spoke last."""
+        return self._last
+
+
+def run(loaded: Loaded) -> int:
+    """Opens the window and keeps readers and sync running until it closes; answers the exit code.
+
+    Raises EnvironmentFault: ``not_enrolled``, ``already_running``, ``no_display``, and what opening the
+    data folder raises.
+    """
+    from sync.kiosk_end import make_rights
+    from ui.window import KioskWindow, run_window
+
+    home = Home(loaded.home)
+    home.ledger().close()
+    clock = SystemClock()
+    words = ReaderWords()
+    processes = Processes(loaded, words.take)
+    rights = make_rights(home, central_address(loaded), clock, processes.wake_sync)
+    limits = loaded.settings.limits
+
+    def open_counter() -> Any:
+        return home.counter(
+            clock, rights=rights, zone=loaded.settings.zone, void_minutes=limits.void_minutes
+        )
+
+    def start(window: KioskWindow) -> None:
+        words.attach(window.post_reader_event)
+        processes.start()
+        if processes.has_station:
+            open_tray(loaded.home, window)
+
+    with OneAtATime(loaded.home):
+        try:
+            return run_window(
+                open_counter,
+                window_settings(loaded),
+                counter_closer=lambda counter: counter.close(),
+                on_feedback=lambda tone: processes.feedback(words.last_source, tone == "ok"),
+                on_ready=lambda window: log.info("ready"),
+                with_window=start,
+            )
+        finally:
+            processes.stop()
+            rights.close()

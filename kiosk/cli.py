@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_enrol(arguments: argparse.Namespace) -> int:
     """``enrol``."""
     from kiosk.clock import SystemClock
+    from kiosk.app import central_address
     from sync.enrolling import enrol
 
     loaded = settings_or_fault()
@@ -76,9 +77,10 @@ def run_window(arguments: argparse.Namespace) -> int:
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """``demo``."""
+    from kiosk.app import play_tour
     from kiosk.demonstration import run
 
-    return run(arguments.folder.absolute(), tour=arguments.tour)
+    return run(arguments.folder.absolute(), play_tour, tour=arguments.tour)
 
 
 def run_read_nfc(arguments: argparse.Namespace) -> int:
@@ -161,6 +163,7 @@ def run_void(arguments: argparse.Namespace) -> int:
 
 def run_sync(arguments: argparse.Namespace) -> int:
     """``sync --once`` and ``sync --watch``."""
+    from kiosk.app import central_address
     from kiosk.clock import SystemClock
     from kiosk.home import Home
     from sync.kiosk_end import make_engine
@@ -277,19 +280,6 @@ def settings_or_fault() -> Loaded:
     except SettingsFault as fault:
         mistakes = [mistake.as_json() for mistake in fault.mistakes]
         raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
-
-
-def central_address(loaded: Loaded) -> Any:
-    """How central is reached, from the settings."""
-    from sync.kiosk_end import CentralAddress, proxy_url
-
-    central = loaded.settings.central
-    return CentralAddress(
-        central.url,
-        central.timeout_s,
-        central.ca_file,
-        proxy_url(central.proxy, central.proxy_user, central.proxy_password.get_secret_value()),
-    )
 
 
 def refuse_in_production(home: Path) -> None:

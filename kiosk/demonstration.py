@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ CENTRAL_COMMAND = (sys.executable, "-m", "sync.central.cli")
 START_S = 60.0
 
 
-def run(folder: Path, *, tour: bool) -> int:
+def run(folder: Path, play: Callable[[Demonstration, str], int], *, tour: bool) -> int:
     """Sets up what is missing in ``folder``, starts central and the kiosk; answers the exit code.
 
-    Raises EnvironmentFault ``demonstration_failed`` naming the command that did not work.
+    ``play`` does the same job without a display, as the tour.     Raises EnvironmentFault ``demonstration_failed`` naming the command that did not work.
     """
     demonstration = Demonstration(folder)
     demonstration.set_up_central()
@@ -47,9 +47,7 @@ def run(folder: Path, *, tour: bool) -> int:
             say(
                 "No display was found (DISPLAY and WAYLAND_DISPLAY are empty): playing the job without one."
             )
-        from kiosk.tour import play
-
-        return play(demonstration)
+        return play(demonstration, url)
 
 
 def has_display() -> bool:
@@ -181,7 +179,9 @@ class Demonstration:
 
 
 def _window(demonstration: Demonstration, url: str) -> int:
-    window = subprocess.Popen([*KIOSK_COMMAND, "run"], env=demonstration.kiosk_environment(url))
+    # Beside the card tray the kiosk is a window among others, unless somebody says otherwise.
+    environment = {"KMC_SCREEN__FULLSCREEN": "false"} | demonstration.kiosk_environment(url)
+    window = subprocess.Popen([*KIOSK_COMMAND, "run"], env=environment)
     try:
         return window.wait()
     except KeyboardInterrupt:
