@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
-from kiosk.database import database_faults, open_database, writing
+from kiosk.database import Database, Migrations, database_faults, open_database, writing
 from kiosk.errors import EnvironmentFault
 
 POINTER_FILE = "cache.current"

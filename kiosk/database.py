@@ -27,9 +27,13 @@ if _numpy_was is ...:
     sys.modules["numpy"] = None  # type: ignore[assignment]
 
 from sqlite_utils import Database  # noqa: E402  (must follow the lines above)
+from sqlite_utils.migrations import Migrations  # noqa: E402
 
 if _numpy_was is ...:
     del sys.modules["numpy"]
+
+__all__ = ["Database", "Migrations"]
+"""Everybody takes these from here: sqlite-utils imported first elsewhere would miss what stands above."""
 
 IntegrityError = sqlcipher3.dbapi2.IntegrityError
 DatabaseError = sqlcipher3.dbapi2.DatabaseError

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
-from kiosk.database import open_database, writing
+from kiosk.database import Database, Migrations, open_database, writing
 from kiosk.errors import EnvironmentFault
 
 LEDGER_FILE = "ledger.db"
