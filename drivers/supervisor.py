@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import select
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Generic, Self, TypeVar
 
-from drivers.commands import MAX_LINE_BYTES, Command, encode_command
+from drivers.child import Child, LineSplitter
+from drivers.commands import Command, encode_command
 from drivers.lines import EXIT_GONE, parse_event
 from drivers.reader import Faulted, Gone, ReaderEvent, Ready
 from kiosk.errors import EnvironmentFault
@@ -43,27 +42,6 @@ class Patience:
     """Crashes are forgotten when it was healthy this long."""
     lines_per_s: int = 300
     """More lines within a second are a flood: the child is ended."""
-
-
-class _Lines:
-    """Splits what a pipe gives into lines; an endless one is cut and marked by its length."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._skipping = False
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that this chunk completes; a cut one is longer than MAX_LINE_BYTES."""
-        *lines, rest = (self._rest + chunk).split(b"\n")
-        if self._skipping and lines:
-            lines, self._skipping = lines[1:], False
-        if self._skipping:
-            rest = b""
-        elif len(rest) > MAX_LINE_BYTES + 2:
-            lines.append(rest)
-            self._skipping, rest = True, b""
-        self._rest = rest
-        return [line for line in lines if line.strip()]
 
 
 class ProcessSupervisor(Generic[E]):
@@ -97,8 +75,7 @@ class ProcessSupervisor(Generic[E]):
         self._environment = dict(environment) if environment is not None else None
         self._stderr = stderr
         self._clock = clock
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = -1, -1
         self._thread: threading.Thread | None = None
@@ -127,18 +104,9 @@ class ProcessSupervisor(Generic[E]):
         return child.pid if child is not None else 0
 
     def send_line(self, line: str) -> bool:
-        """Write a line to the child's input. False if there is no child or it does not take it now."""
-        with self._lock:
-            child = self._child
-            if child is None or child.stdin is None or child.stdin.closed:
-                return False
-            data = line.encode("utf-8")
-            if len(data) > select.PIPE_BUF:
-                raise ValueError("a command line is longer than a pipe takes at once")
-            try:
-                return os.write(child.stdin.fileno(), data) == len(data)
-            except OSError:
-                return False
+        """Write a line to the child's input, never waiting. False if there is none or it does not take it."""
+        child = self._child
+        return child is not None and child.send(line)
 
     def stop(self) -> None:
         """Close the child's input, wait, then end it and the thread; no event comes after this returned."""
@@ -166,81 +134,60 @@ class ProcessSupervisor(Generic[E]):
     def _watch(self) -> None:
         while not self._stopping.is_set():
             try:
-                child = self._spawn()
+                child = Child(self._command, environment=self._environment, stderr=self._stderr)
             except OSError as error:
                 self._rest_after_crash(f"cannot be started: {error}", reason="start")
                 continue
-            try:
-                self._attend(child)
-            finally:
-                with self._lock:
-                    self._child = None
-                for pipe in (child.stdin, child.stdout):
-                    if pipe is not None:
-                        pipe.close()
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            bufsize=0,
-            env=self._environment,
-            start_new_session=True,
-        )
-        if child.stdin is not None:
-            os.set_blocking(child.stdin.fileno(), False)
-        with self._lock:
             self._child = child
-        self.starts += 1
-        return child
+            self.starts += 1
+            try:
+                verdict = self._listen(child)
+            except BaseException:
+                child.end_now()
+                raise
+            finally:
+                self._child = None
+            self._conclude(child, verdict)
 
-    def _attend(self, child: subprocess.Popen[bytes]) -> None:
-        verdict = self._listen(child)
+    def _conclude(self, child: Child, verdict: str) -> None:
         if self._stopping.is_set():
-            self._end_gently(child)
-            return
-        if verdict == "closed":
+            child.end_gently(self._patience.stop_s)
+        elif verdict == "closed":
             # Its output closed: nearly always it is ending, and then its exit code tells why.
-            ended = self._ended_within(child, self._patience.stop_s)
-            self._kill(child)
-            code = child.wait()
+            ended = child.ended_within(self._patience.stop_s)
+            code = child.end_now()
             if ended and code == EXIT_GONE:
                 self._crashes = 0
                 self._stopping.wait(self._patience.gone_s)
-                return
-            self._rest_after_crash(f"ended with exit code {code}", reason="exit", exit_code=code)
-            return
-        self._kill(child)
-        child.wait()
-        if verdict == "hung":
-            self._deliver(
-                self._as_event(EnvironmentFault(f"{self._name}_hung", f"{self._name} process gave no sign"))
-            )
+            else:
+                self._rest_after_crash(f"ended with exit code {code}", reason="exit", exit_code=code)
+        elif verdict == "flood":
+            child.end_now()
+            self._rest_after_crash("floods its output", reason="flood")
+        else:
+            child.end_now()
+            fault = EnvironmentFault(f"{self._name}_hung", f"{self._name} process gave no sign of life")
+            self._deliver(self._as_event(fault))
             self._crashes += 1
             self._stopping.wait(self._crash_pause_s())
-        else:
-            self._rest_after_crash("floods its output", reason="flood")
 
-    def _listen(self, child: subprocess.Popen[bytes]) -> str:
+    def _listen(self, child: Child) -> str:
         """Read lines until the child closes its output, falls silent or floods, or until stopped."""
-        assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
-        fd, lines = child.stdout.fileno(), _Lines()
+        lines = LineSplitter()
         started = self._clock()
         silent_at = started + self._patience.first_line_s
         sound_since: float | None = None
         second, in_second, garbage_at = started, 0, float("-inf")
         while True:
             wait_s = silent_at - self._clock()
-            readable = select.select([fd, self._wake_read], [], [], max(wait_s, 0.0))[0]
+            readable = select.select([child.fileno(), self._wake_read], [], [], max(wait_s, 0.0))[0]
             if self._stopping.is_set():
                 return "stopping"
-            if fd not in readable:
+            if child.fileno() not in readable:
                 if self._clock() >= silent_at:
                     return "hung"
                 continue
-            chunk = os.read(fd, 65536)
+            chunk = child.read()
             if not chunk:
                 return "closed"
             now = self._clock()
@@ -284,51 +231,6 @@ class ProcessSupervisor(Generic[E]):
     def _crash_pause_s(self) -> float:
         doubled = self._patience.crash_first_s * 2.0 ** min(self._crashes - 1, 20)
         return min(doubled, self._patience.crash_most_s)
-
-    def _end_gently(self, child: subprocess.Popen[bytes]) -> None:
-        with self._lock:
-            if child.stdin is not None:
-                child.stdin.close()
-        # Its output is read on, so that a child which still writes does not block on its way out.
-        if not self._drain_until_ended(child, self._patience.stop_s):
-            self._signal(child, signal.SIGTERM)
-            self._drain_until_ended(child, self._patience.stop_s)
-        self._kill(child)
-        child.wait()
-
-    def _drain_until_ended(self, child: subprocess.Popen[bytes], seconds: float) -> bool:
-        assert child.stdout is not None  # noqa: S101 - Popen was asked for a pipe
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self._has_ended(child):
-                return True
-            if select.select([child.stdout], [], [], 0.02)[0] and not os.read(child.stdout.fileno(), 65536):
-                return self._ended_within(child, deadline - time.monotonic())
-        return self._has_ended(child)
-
-    def _ended_within(self, child: subprocess.Popen[bytes], seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while not self._has_ended(child):
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.01)
-        return True
-
-    @staticmethod
-    def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-        """True once the child has exited; it is not reaped, so its id and group stay its own."""
-        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-    def _kill(self, child: subprocess.Popen[bytes]) -> None:
-        self._signal(child, signal.SIGKILL)
-
-    @staticmethod
-    def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-        """Signal the child's own group; only before it is reaped."""
-        try:
-            os.killpg(child.pid, number)
-        except ProcessLookupError:
-            return
 
 
 class ReaderSupervisor(ProcessSupervisor[ReaderEvent]):
