@@ -26,7 +26,6 @@ OPEN_TIMEOUT_S = 2.0
 # OpenCV reads these once, when it is loaded or first used, so they are set before the import below.
 for _name, _value in {
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": str(round(READ_TIMEOUT_S)),
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "fflags;nobuffer|flags;low_delay",
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
 }.items():
@@ -40,6 +39,9 @@ Grey: TypeAlias = NDArray[np.uint8]
 """Rows × columns, 0 = black."""
 
 SourceKind: TypeAlias = Literal["device", "stream", "recording"]
+
+DAMAGED_IN_A_ROW = 5
+"""Pictures that may fail one after another before the camera counts as gone."""
 
 SYSFS = Path("/sys/class/video4linux")
 _DEVICE = re.compile(r"/dev/video\d+")
@@ -260,14 +262,22 @@ class _Grabber:
     def _grab_all(self, capture: cv2.VideoCapture) -> Literal["gone", "stalled"]:
         rate = capture.get(cv2.CAP_PROP_FPS)
         step_s = 1 / rate if self.kind == "recording" and 1 <= rate <= 120 else 0.0
+        failures = 0
         while not self._stop.is_set():
             if self.kind == "recording":
                 self._wanted.wait()
                 self._stop.wait(step_s)
             begun = self._clock()
             if not capture.grab():
-                # Unplugged answers False at once; a stall answers False when the time-out has run down.
-                return "stalled" if self._clock() - begun >= 0.75 * READ_TIMEOUT_S else "gone"
+                # Unplugged answers False at once, every time; a stall when the time-out has run down. A
+                # damaged picture answers False once, and the next one is well.
+                failures += 1
+                if self._clock() - begun >= 0.75 * READ_TIMEOUT_S:
+                    return "stalled"
+                if failures > DAMAGED_IN_A_ROW:
+                    return "gone"
+                continue
+            failures = 0
             at = self._grabbed_at = self._clock()
             if self._wanted.is_set():
                 self._publish(capture, at)

@@ -20,6 +20,8 @@ from kiosk.values import QR_PREFIX, CardRead, Medium
 Grey: TypeAlias = NDArray[np.uint8]
 
 MAX_PAYLOAD_BYTES = 4096
+SMALLEST_SIDE = 42
+"""Pixels: 21 modules (ISO/IEC 18004, version 1) of two pixels each."""
 
 MOTION_SIZE = (160, 90)
 MOTION_STEP = 12
@@ -42,6 +44,8 @@ def find_codes(grey: Grey) -> list[bytes]:
     The half-sized picture comes first: it takes a quarter of the time, and zbar reads large codes in a noisy
     picture only there. The whole picture follows unless a KMC code was found.
     """
+    if min(grey.shape) < SMALLEST_SIDE:
+        return []
     half = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     found = _zbar(half)
     if not any(code.startswith(_PREFIX) for code in found):

@@ -69,6 +69,8 @@ class VirtualCamera:
     def __init__(self, port: int = 0) -> None:
         self.port = port
         """Port listened on; 0 before ``start`` means any. It is kept from one start to the next."""
+        self.frames_sent = 0
+        """Frames sent to viewers since it was made."""
         self._nobody = picture(None)
         self._frame = self._nobody
         self._flowing = threading.Event()
@@ -191,6 +193,7 @@ class _Stream(BaseHTTPRequestHandler):
             if frame is not None:
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
                 self.wfile.write(head.encode("ascii") + frame + b"\r\n")
+                self.server.camera.frames_sent += 1
             due = max(due + 1 / FRAMES_PER_S, time.monotonic())
             self.server.ended.wait(due - time.monotonic())
 
