@@ -31,6 +31,8 @@ class ConfirmForm(QObject):
     """The form behind 'Serahkan … kepada …?'; ``missing`` is empty when Enter may record."""
 
     changed = Signal()
+    listsReplaced = Signal()
+    """Never: the lists stay, their rows change (the linter wants it said)."""
     checksDone = Signal()
     """The last check was ticked: the row's state may be asked for again."""
 
@@ -130,12 +132,12 @@ class ConfirmForm(QObject):
             return "reason"
         return ""
 
-    @Property(QObject, constant=True)
+    @Property(QObject, notify=listsReplaced)
     def collectors(self) -> Rows:
         """Who may collect."""
         return self._collectors
 
-    @Property(QObject, constant=True)
+    @Property(QObject, notify=listsReplaced)
     def checkRows(self) -> Rows:
         """What the program asks to check."""
         return self._checks
@@ -172,9 +174,14 @@ class ConfirmForm(QObject):
         return self._number
 
     @Property(str, notify=changed)
-    def unit(self) -> str:
-        """What stands around the number, such as ``kg`` or ``Rp``."""
-        return self._open.amount.pattern.id.replace("{}", "").strip() if self._open else ""
+    def amountId(self) -> str:
+        """The quantity in Indonesian: ``2,5 kg``."""
+        return self._amount().id
+
+    @Property(str, notify=changed)
+    def amountEn(self) -> str:
+        """The quantity in English: ``2.5 kg``."""
+        return self._amount().en
 
     @Property(bool, notify=changed)
     def isLess(self) -> bool:
@@ -273,6 +280,12 @@ class ConfirmForm(QObject):
 
     def _checks_asked(self) -> tuple[str, ...]:
         return self._open.checks if self._open else ()
+
+    def _amount(self) -> Text:
+        quantity = self.quantity()
+        if self._open is None or quantity is None:
+            return Text("", "")
+        return self._open.amount.text(quantity)
 
     def _gift(self) -> Text:
         quantity = self.quantity()

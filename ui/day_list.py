@@ -34,6 +34,8 @@ class DayList(QObject):
     """Today's pickups, newest first, and which one is about to be voided."""
 
     changed = Signal()
+    listsReplaced = Signal()
+    """Never: the lists stay, their rows change (the linter wants it said)."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -95,7 +97,7 @@ class DayList(QObject):
         """Why it is voided."""
         return self._reason.strip()
 
-    @Property(QObject, constant=True)
+    @Property(QObject, notify=listsReplaced)
     def rows(self) -> Rows:
         """The entries."""
         return self._rows

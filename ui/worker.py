@@ -81,6 +81,11 @@ class CounterWorker(QObject):
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
         self._finished.connect(self._future_finished, Qt.ConnectionType.QueuedConnection)
 
+    @property
+    def waiting(self) -> int:
+        """Questions that have no answer yet."""
+        return len(self._waiting)
+
     def start(self) -> None:
         """Start the thread; the counter is made there."""
         self._thread.start()

@@ -67,8 +67,12 @@
         <translation>More</translation>
     </message>
     <message>
-        <source>Alasan jumlahnya kurang (sisa hak ditutup)</source>
-        <translation>Why less (the rest of the right is closed)</translation>
+        <source>Alasan jumlahnya kurang</source>
+        <translation>Why it is less</translation>
+    </message>
+    <message>
+        <source>Lanjut %1/%2</source>
+        <translation>Next %1/%2</translation>
     </message>
     <message>
         <source>Sedang dicatat…</source>
@@ -86,16 +90,16 @@
 <context>
     <name>DayPane</name>
     <message>
-        <source>Hari ini: %1 pengambilan</source>
-        <translation>Today: %1 pickups</translation>
-    </message>
-    <message>
         <source>dibatalkan</source>
         <translation>voided</translation>
     </message>
     <message>
         <source>menunggu</source>
         <translation>waiting</translation>
+    </message>
+    <message>
+        <source>Hari ini: %1</source>
+        <translation>Today: %1</translation>
     </message>
     <message>
         <source>Kembali</source>
@@ -251,24 +255,16 @@
         <translation>Finish</translation>
     </message>
     <message>
+        <source>Lanjut %1/%2</source>
+        <translation>Next %1/%2</translation>
+    </message>
+    <message>
         <source>Tanggal lahir</source>
         <translation>Birth date</translation>
-    </message>
-    <message>
-        <source>Kembali</source>
-        <translation>Back</translation>
-    </message>
-    <message>
-        <source>Lanjut %1 dari %2</source>
-        <translation>Next %1 of %2</translation>
     </message>
 </context>
 <context>
     <name>ReasonChoice</name>
-    <message>
-        <source>Alasan</source>
-        <translation>Reason</translation>
-    </message>
     <message>
         <source>Alasan lain</source>
         <translation>Another reason</translation>
@@ -345,6 +341,41 @@
     <message>
         <source>Kembali</source>
         <translation>Back</translation>
+    </message>
+</context>
+<context>
+    <name>Tray</name>
+    <message>
+        <source>Kartu peragaan</source>
+        <translation>Demonstration cards</translation>
+    </message>
+    <message>
+        <source>Tempelkan</source>
+        <translation>Tap</translation>
+    </message>
+    <message>
+        <source>Angkat</source>
+        <translation>Lift</translation>
+    </message>
+    <message>
+        <source>Taruh</source>
+        <translation>Put</translation>
+    </message>
+    <message>
+        <source>Turunkan QR</source>
+        <translation>Hide QR</translation>
+    </message>
+    <message>
+        <source>Tunjukkan QR</source>
+        <translation>Show QR</translation>
+    </message>
+    <message>
+        <source>Kembali</source>
+        <translation>Back</translation>
+    </message>
+    <message>
+        <source>Lanjut %1/%2</source>
+        <translation>Next %1/%2</translation>
     </message>
 </context>
 <context>

@@ -13,6 +13,7 @@ Rectangle {
     required property string readerSide
 
     readonly property real margin: Theme.mm(6)
+    readonly property real heroMm: Theme.hero * (portrait ? 1.35 : 1)
     readonly property bool tapOnly: kiosk.tapReady || !kiosk.qrReady
 
     color: Theme.deep
@@ -32,9 +33,10 @@ Rectangle {
     Item {
         id: picture
         x: root.margin
-        y: root.portrait ? top.y + top.height + root.margin * 2 : top.y + top.height + Theme.mm(3)
-        width: root.portrait ? root.width - 2 * root.margin : Math.round(root.width * 0.34)
-        height: root.portrait ? Math.round(root.height * 0.3) : officerButton.y - y - Theme.mm(3)
+        y: root.portrait ? top.y + top.height + Math.round(root.height * 0.06)
+                         : top.y + top.height + Theme.mm(3)
+        width: root.portrait ? root.width - 2 * root.margin : Math.round(root.width * 0.33)
+        height: root.portrait ? Math.round(Math.min(root.height * 0.36, root.width * 0.7)) : officerButton.y - y - Theme.mm(3)
 
         Image {
             anchors.centerIn: parent
@@ -52,13 +54,13 @@ Rectangle {
         y: root.portrait ? picture.y + picture.height + root.margin * 2
                          : top.y + top.height + Math.max(0, (root.height - root.margin - top.y - top.height - height) / 2)
         width: root.width - x - root.margin
-        spacing: Theme.mm(4)
+        spacing: Theme.mm(root.portrait ? 7 : 4)
 
         Label {
             width: parent.width
             visible: root.reading
-            text: qsTr("Membaca… jangan angkat kartu")
-            capMm: Theme.hero
+            text: Words.bound(qsTr("Membaca… jangan angkat kartu"))
+            capMm: root.heroMm
             font.bold: true
             color: Theme.white
         }
@@ -66,8 +68,8 @@ Rectangle {
         Label {
             width: parent.width
             visible: !root.reading && root.tapOnly
-            text: qsTr("Tempelkan kartu di sini.")
-            capMm: Theme.hero
+            text: Words.bound(qsTr("Tempelkan kartu di sini."))
+            capMm: root.heroMm
             font.bold: true
             color: Theme.white
         }
@@ -91,7 +93,7 @@ Rectangle {
             Label {
                 width: parent.width - arrow.width - parent.spacing
                 anchors.verticalCenter: parent.verticalCenter
-                text: qsTr("Tahan sampai terdengar bunyi.")
+                text: Words.bound(qsTr("Tahan sampai terdengar bunyi."))
                 capMm: Theme.title
                 color: Theme.white
             }
@@ -100,8 +102,8 @@ Rectangle {
         Label {
             width: parent.width
             visible: !root.reading && !root.tapOnly
-            text: qsTr("Arahkan kode QR ke kamera")
-            capMm: Theme.hero
+            text: Words.bound(qsTr("Arahkan kode QR ke kamera"))
+            capMm: root.heroMm
             font.bold: true
             color: Theme.white
         }
@@ -120,7 +122,7 @@ Rectangle {
                 anchors.verticalCenter: parent.verticalCenter
                 glyph: "qr"
                 color: "transparent"
-                diameterMm: Theme.body * 2
+                diameterMm: Theme.body * 2.4
             }
 
             Label {

@@ -1,7 +1,8 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 import Kmc.Models
 
-// Who collects, what was checked, how much; then the question, and Enter.
+// The question, then who collects, what was checked and how much: in pages where they do not fit at once.
 Item {
     id: root
 
@@ -10,6 +11,20 @@ Item {
 
     readonly property string gift: Words.pick(form.giftId, form.giftEn)
     readonly property bool complete: form.missing === ""
+    readonly property string kind: form.collectorKind
+    // The section that still wants something; the page follows it.
+    readonly property int wants: ["collector", "name", "letter"].includes(form.missing) ? 0
+                                 : ["quantity", "reason"].includes(form.missing) ? 2
+                                 : form.missing === "" ? -1 : 1
+
+    function turn(step: int) {
+        body.page = Math.max(0, Math.min(body.pages - 1, body.page + step));
+    }
+
+    onWantsChanged: if (wants >= 0)
+        body.page = body.pageOf(wants)
+    onVisibleChanged: if (visible)
+        body.page = wants >= 0 ? body.pageOf(wants) : 0
 
     Rectangle {
         id: asks
@@ -26,9 +41,9 @@ Item {
             anchors.right: parent.right
             anchors.margins: Theme.mm(3)
             anchors.verticalCenter: parent.verticalCenter
-            text: root.form.collectorKind === "holder" || root.form.collectorName === ""
+            text: root.kind === "holder" || root.form.collectorName === ""
                   ? qsTr("Serahkan %1 kepada %2?").arg(root.gift).arg(root.form.holderName)
-                  : root.form.collectorKind === "guardian"
+                  : root.kind === "guardian"
                     ? qsTr("Serahkan %1 kepada %2, wali %3?").arg(root.gift).arg(root.form.collectorName).arg(root.form.holderName)
                     : qsTr("Serahkan %1 kepada %2, wakil %3?").arg(root.gift).arg(root.form.collectorName).arg(root.form.holderName)
             capMm: Theme.workTitle
@@ -36,68 +51,85 @@ Item {
         }
     }
 
-    Column {
+    PagedColumn {
         id: body
         anchors.top: asks.bottom
+        anchors.bottom: bar.top
+        anchors.left: parent.left
+        anchors.right: parent.right
         anchors.topMargin: Theme.mm(2.6)
-        width: parent.width
-        spacing: Theme.mm(2.6)
+        anchors.bottomMargin: Theme.mm(2.6)
+        model: [collectorSection, checkSection, amountSection]
+        delegate: Loader {
+            required property Component modelData
 
-        Flow {
-            width: parent.width
+            sourceComponent: modelData
+        }
+    }
+
+    Component {
+        id: collectorSection
+
+        Column {
             spacing: Theme.mm(Theme.gapMm)
-            visible: who.count > 1 || root.form.collectorKind !== "holder"
 
-            Repeater {
-                id: who
-                model: root.form.collectors
+            Flow {
+                width: parent.width
+                spacing: Theme.mm(Theme.gapMm)
+                visible: who.count > 1 || root.kind !== "holder"
 
-                Choice {
-                    required property int index
-                    required property string kind
-                    required property string name
-                    required property string relation
-                    required property bool chosen
+                Repeater {
+                    id: who
+                    model: root.form.collectors
 
-                    label: kind === "representative" ? Words.collectorKind(kind, relation)
-                                                     : name + " (" + Words.collectorKind(kind, relation) + ")"
-                    round: true
-                    on: chosen
-                    onPressed: root.form.choose(index)
+                    Choice {
+                        required property int index
+                        required property string kind
+                        required property string name
+                        required property string relation
+                        required property bool chosen
+
+                        label: kind === "representative" ? Words.collectorKind(kind, relation)
+                                                         : name + " (" + Words.collectorKind(kind, relation) + ")"
+                        round: true
+                        on: chosen
+                        onPressed: root.form.choose(index)
+                    }
+                }
+            }
+
+            Row {
+                width: parent.width
+                spacing: Theme.mm(3)
+                visible: root.kind === "representative"
+
+                Field {
+                    width: (parent.width - parent.spacing) / 2
+                    label: qsTr("Nama wakil")
+                    text: root.form.representativeName
+                    onEdited: text => root.form.setRepresentativeName(text)
+                    onEnterPressed: letter.take()
+                }
+
+                Field {
+                    id: letter
+                    width: (parent.width - parent.spacing) / 2
+                    label: qsTr("Nomor surat kuasa")
+                    text: root.form.letter
+                    onEdited: text => root.form.setLetter(text)
+                    onEnterPressed: root.officer.enter()
                 }
             }
         }
+    }
 
-        Row {
-            width: parent.width
-            spacing: Theme.mm(3)
-            visible: root.form.collectorKind === "representative"
-
-            Field {
-                width: (parent.width - parent.spacing) / 2
-                label: qsTr("Nama wakil")
-                text: root.form.representativeName
-                onEdited: text => root.form.setRepresentativeName(text)
-                onEnterPressed: letter.take()
-            }
-
-            Field {
-                id: letter
-                width: (parent.width - parent.spacing) / 2
-                label: qsTr("Nomor surat kuasa")
-                text: root.form.letter
-                onEdited: text => root.form.setLetter(text)
-                onEnterPressed: root.officer.enter()
-            }
-        }
+    Component {
+        id: checkSection
 
         Flow {
-            width: parent.width
             spacing: Theme.mm(Theme.gapMm)
-            visible: checks.count > 0
 
             Repeater {
-                id: checks
                 model: root.form.checkRows
 
                 Choice {
@@ -112,18 +144,27 @@ Item {
                 }
             }
         }
+    }
+
+    Component {
+        id: amountSection
 
         Row {
+            id: amount
             spacing: Theme.mm(Theme.gapMm)
 
             Label {
-                anchors.verticalCenter: parent.verticalCenter
+                id: caption
+                anchors.bottom: parent.bottom
+                anchors.bottomMargin: (less.height - height) / 2
                 text: qsTr("Jumlah")
                 capMm: Theme.work
                 font.bold: true
             }
 
             PushButton {
+                id: less
+                anchors.bottom: parent.bottom
                 label: "–"
                 capMm: Theme.work
                 targetMm: Theme.workTarget
@@ -132,44 +173,46 @@ Item {
             }
 
             Label {
-                anchors.verticalCenter: parent.verticalCenter
+                id: number
+                anchors.bottom: parent.bottom
+                anchors.bottomMargin: (less.height - height) / 2
                 width: Math.max(implicitWidth, Theme.mm(18))
                 horizontalAlignment: Text.AlignHCenter
-                text: root.form.unit === "Rp" ? "Rp " + root.form.number : root.form.number + " " + root.form.unit
+                text: Words.pick(root.form.amountId, root.form.amountEn)
                 capMm: Theme.workStrong
                 font.bold: true
             }
 
             PushButton {
+                id: more
+                anchors.bottom: parent.bottom
                 label: "+"
                 capMm: Theme.work
                 targetMm: Theme.workTarget
                 Accessible.name: qsTr("Tambah jumlah")
                 onPressed: root.form.step(1)
             }
-        }
 
-        Field {
-            width: parent.width
-            visible: root.form.closesRight
-            label: qsTr("Alasan jumlahnya kurang (sisa hak ditutup)")
-            text: root.form.reason
-            onEdited: text => root.form.setReason(text)
-            onEnterPressed: root.officer.enter()
-        }
-
-        MessageLine {
-            width: parent.width
-            words: root.officer.message === "" || root.officer.message === "missing"
-                   ? Words.missing(root.form.missing) : Words.message(root.officer.message, root.officer.messageNumber)
-            kind: root.officer.message === "" ? "wait" : "stop"
+            Field {
+                anchors.bottom: parent.bottom
+                width: body.width - more.x - more.width - Theme.mm(3)
+                visible: root.form.closesRight
+                label: qsTr("Alasan jumlahnya kurang")
+                text: root.form.reason
+                onEdited: text => root.form.setReason(text)
+                onEnterPressed: root.officer.enter()
+            }
         }
     }
 
-    Row {
+    StepBar {
+        id: bar
         anchors.left: parent.left
+        anchors.right: parent.right
         anchors.bottom: parent.bottom
-        spacing: Theme.mm(Theme.gapMm)
+        words: root.officer.message === "" || root.officer.message === "missing"
+               ? Words.missing(root.form.missing) : Words.message(root.officer.message, root.officer.messageNumber)
+        kind: root.officer.message === "" ? "wait" : "stop"
 
         PushButton {
             label: root.officer.stage === "recording" ? qsTr("Sedang dicatat…") : qsTr("Serahkan")
@@ -186,6 +229,14 @@ Item {
             capMm: Theme.work
             targetMm: Theme.workTarget
             onPressed: root.officer.back()
+        }
+
+        PushButton {
+            label: qsTr("Lanjut %1/%2").arg(body.page + 1).arg(body.pages)
+            visible: body.pages > 1
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: body.page = (body.page + 1) % body.pages
         }
     }
 }

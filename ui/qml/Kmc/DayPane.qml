@@ -1,3 +1,4 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 import Kmc.Models
 
@@ -21,7 +22,7 @@ Rectangle {
         x: Theme.mm(3)
         y: Theme.mm(2.6)
         width: parent.width - 2 * x
-        text: qsTr("Hari ini: %1 pengambilan").arg(root.day.count)
+        text: qsTr("Hari ini: %1").arg(root.day.count)
         capMm: Theme.workStrong
         font.bold: true
     }
@@ -56,7 +57,7 @@ Rectangle {
             border.color: activeFocus ? Theme.gold : fresh ? Theme.good : Theme.line
             activeFocusOnTab: true
             Accessible.role: Accessible.Button
-            Accessible.name: first.text + ". " + second.text
+            Accessible.name: first.text + ". " + second.text + (synced ? "" : ". " + qsTr("menunggu"))
             Accessible.focusable: true
             Accessible.onPressAction: root.officer.voidEntry(ref)
             Keys.onReturnPressed: root.officer.voidEntry(ref)
@@ -72,11 +73,10 @@ Rectangle {
                 Label {
                     id: first
                     width: parent.width
-                    text: entry.ref + " · " + Words.timeOfDay(entry.at)
-                          + (entry.voided ? " · " + qsTr("dibatalkan") : entry.synced ? "" : " · " + qsTr("menunggu"))
+                    text: entry.ref + " · " + (entry.voided ? qsTr("dibatalkan") : Words.timeOfDay(entry.at))
                     capMm: Theme.work
                     font.bold: true
-                    font.strikeout: entry.voided
+                     color: entry.voided ? Theme.past : Theme.ink
                     Accessible.ignored: true
                 }
 
@@ -88,6 +88,16 @@ Rectangle {
                     capMm: Theme.work
                     Accessible.ignored: true
                 }
+            }
+
+            Badge {
+                anchors.right: parent.right
+                anchors.rightMargin: Theme.mm(1.6)
+                y: Theme.mm(1.6)
+                visible: !entry.synced
+                diameterMm: Theme.work * 1.4
+                glyph: "clock"
+                color: Theme.wait
             }
 
             TapHandler {

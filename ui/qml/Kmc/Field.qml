@@ -59,6 +59,7 @@ Item {
             Accessible.editable: true
             Accessible.passwordEdit: root.secret
             onTextEdited: root.edited(text)
+            onAccepted: root.enterPressed()
             Keys.onReturnPressed: event => {
                 root.enterPressed();
                 event.accepted = true;

@@ -9,7 +9,7 @@ Item {
 
     function begin() {
         number.text = "";
-        why.reason = "";
+        why.clear();
         number.take();
     }
 
@@ -38,17 +38,13 @@ Item {
             onGiven: text => why.reason = text
             onEnterPressed: root.officer.findCard(number.text, why.reason)
         }
-
-        MessageLine {
-            width: parent.width
-            words: Words.message(root.officer.message, root.officer.messageNumber)
-        }
     }
 
-    Row {
+    StepBar {
         anchors.left: parent.left
+        anchors.right: parent.right
         anchors.bottom: parent.bottom
-        spacing: Theme.mm(Theme.gapMm)
+        words: Words.message(root.officer.message, root.officer.messageNumber)
 
         PushButton {
             label: root.officer.busy ? qsTr("Sedang dicek…") : qsTr("Cari")

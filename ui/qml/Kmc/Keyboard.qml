@@ -1,3 +1,4 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 
 // Keys on the screen for a counter without a keyboard: letters and digits, or digits alone for a PIN.
@@ -6,7 +7,7 @@ Rectangle {
 
     property bool shown: false
     readonly property Item at: Window.activeFocusItem
-    readonly property bool secret: at && at.echoMode === TextInput.Password
+    readonly property bool secret: target !== null && target.echoMode === TextInput.Password
     readonly property list<string> rows: secret ? ["123", "456", "789", "0"]
                                                 : ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm-./"]
     property TextInput target: null
@@ -41,7 +42,7 @@ Rectangle {
 
         Label {
             width: root.width - Theme.mm(6)
-            text: root.target && !root.secret ? root.target.text : ""
+            text: root.target ? root.target.Accessible.name + ": " + root.target.displayText : ""
             visible: text !== ""
             capMm: Theme.workStrong
             font.bold: true
@@ -75,6 +76,24 @@ Rectangle {
                 }
 
                 PushButton {
+                    visible: line.index === 1
+                    label: qsTr("Hapus")
+                    capMm: Theme.work
+                    targetMm: Theme.workTarget
+                    activeFocusOnTab: false
+                    onPressed: root.rubOut()
+                }
+
+                PushButton {
+                    visible: line.index === 2
+                    label: qsTr("Tutup")
+                    capMm: Theme.work
+                    targetMm: Theme.workTarget
+                    activeFocusOnTab: false
+                    onPressed: root.shown = false
+                }
+
+                PushButton {
                     visible: line.index === 3 && !root.secret
                     label: qsTr("Spasi")
                     capMm: Theme.work
@@ -84,21 +103,14 @@ Rectangle {
                 }
 
                 PushButton {
-                    visible: line.index === root.rows.length - 1
-                    label: qsTr("Hapus")
+                    visible: line.index === 3
+                    label: "Enter"
+                    kind: "primary"
                     capMm: Theme.work
                     targetMm: Theme.workTarget
                     activeFocusOnTab: false
-                    onPressed: root.rubOut()
-                }
-
-                PushButton {
-                    visible: line.index === 2 && !root.secret
-                    label: qsTr("Tutup")
-                    capMm: Theme.work
-                    targetMm: Theme.workTarget
-                    activeFocusOnTab: false
-                    onPressed: root.shown = false
+                    onPressed: if (root.target)
+                        root.target.accepted()
                 }
             }
         }

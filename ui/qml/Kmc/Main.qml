@@ -1,3 +1,4 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 import Kmc.Models
 
@@ -65,6 +66,6 @@ Window {
             form: root.form
             day: root.day
         }
-        onLoaded: item.forceActiveFocus()
+        onLoaded: (item as OfficerScreen).forceActiveFocus()
     }
 }

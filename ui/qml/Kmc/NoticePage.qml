@@ -41,15 +41,15 @@ Rectangle {
         anchors.left: parent.left
         anchors.right: parent.right
         anchors.top: top.bottom
-        anchors.bottom: root.portrait ? officerButton.top : parent.bottom
+        anchors.bottom: officerButton.top
         anchors.margins: root.margin
 
         Badge {
             id: badge
             x: root.portrait ? (parent.width - width) / 2 : Theme.mm(4)
             y: root.portrait ? Math.max(0, (parent.height - height - texts.height - Theme.mm(10)) / 2)
-                             : Math.max(0, (parent.height - height) / 2 - officerButton.height / 2)
-            diameterMm: root.portrait ? 90 : Math.min(60, Theme.shortSideMm * 0.34)
+                             : Math.max(0, (parent.height - height) / 2)
+            diameterMm: root.portrait ? 90 : Math.min(70, Theme.shortSideMm * 0.36)
             glyph: root.glyph
             color: root.accent
         }
@@ -63,7 +63,7 @@ Rectangle {
 
             Label {
                 width: parent.width
-                text: Words.firstSentence(root.words)
+                text: Words.bound(Words.firstSentence(root.words))
                 capMm: Theme.hero
                 font.bold: true
                 horizontalAlignment: root.portrait ? Text.AlignHCenter : Text.AlignLeft

@@ -12,10 +12,16 @@ FocusScope {
 
     readonly property bool portrait: height > width
     readonly property string stage: officer.stage
+    readonly property string message: officer.message
+    // On a small panel a question takes the whole width, and the list of today steps aside.
+    readonly property bool compact: !portrait && Theme.shortSideMm < 180
+    readonly property bool asking: ["confirm", "recording", "find", "void", "voiding", "unshown"].includes(stage)
     readonly property bool typing: Window.activeFocusItem instanceof TextInput
 
     // Keys go back to the screen itself whenever a pane closes, so that Enter means the pane's own step.
     onStageChanged: Qt.callLater(settle)
+    onMessageChanged: if (message !== "")
+        keyboard.shown = false
     Component.onCompleted: settle()
 
     function settle() {
@@ -61,9 +67,9 @@ FocusScope {
         else if (event.key === Qt.Key_Up && root.stage === "person")
             root.officer.selectNext(-1);
         else if (event.key === Qt.Key_PageDown)
-            root.stage === "person" ? person.turn(1) : today.turn(1);
+            root.stage === "person" ? person.turn(1) : root.stage === "confirm" ? confirming.turn(1) : today.turn(1);
         else if (event.key === Qt.Key_PageUp)
-            root.stage === "person" ? person.turn(-1) : today.turn(-1);
+            root.stage === "person" ? person.turn(-1) : root.stage === "confirm" ? confirming.turn(-1) : today.turn(-1);
         else if (event.key === Qt.Key_Right && root.stage === "confirm")
             root.form.chooseNext(1);
         else if (event.key === Qt.Key_Left && root.stage === "confirm")
@@ -125,6 +131,7 @@ FocusScope {
         }
 
         ConfirmPane {
+            id: confirming
             anchors.fill: parent
             anchors.margins: Theme.mm(3)
             visible: root.stage === "confirm" || root.stage === "recording"
@@ -142,7 +149,7 @@ FocusScope {
         FindPane {
             id: find
             anchors.fill: parent
-            anchors.margins: Theme.mm(4)
+            anchors.margins: Theme.mm(3)
             visible: root.stage === "find"
             officer: root.officer
         }
@@ -150,7 +157,7 @@ FocusScope {
         VoidPane {
             id: voiding
             anchors.fill: parent
-            anchors.margins: Theme.mm(4)
+            anchors.margins: Theme.mm(3)
             visible: root.stage === "void" || root.stage === "voiding"
             officer: root.officer
             day: root.day
@@ -166,8 +173,8 @@ FocusScope {
 
     DayPane {
         id: today
-        visible: root.officer.isSignedIn
-        width: root.portrait ? root.width : Math.max(Theme.mm(72), Math.round(root.width * 0.32))
+        visible: root.officer.isSignedIn && !(root.compact && root.asking)
+        width: root.portrait ? root.width : Math.max(Theme.mm(76), Math.round(root.width * 0.32))
         height: root.portrait ? Math.round(root.height * 0.32) : root.height - head.height
         x: root.portrait ? 0 : root.width - width
         y: root.height - height

@@ -34,7 +34,8 @@ Item {
                 top = 0;
             }
             item.y = top;
-            top += item.implicitHeight + gap;
+            if (item.implicitHeight > 0)
+                top += item.implicitHeight + gap;
             tallest = Math.max(tallest, top - gap);
         }
         contentHeight = tallest;

@@ -1,3 +1,4 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 import Kmc.Models
 
@@ -21,20 +22,31 @@ Item {
     onVisitIdChanged: list.page = 0
     onSelectedChanged: list.page = list.pageOf(selected)
 
+    PushButton {
+        id: birth
+        anchors.right: parent.right
+        anchors.top: parent.top
+        label: qsTr("Tanggal lahir")
+        visible: root.officer.birthDate === "" && root.officer.visitId !== ""
+        capMm: Theme.work
+        targetMm: Theme.workTarget
+        onPressed: root.officer.revealBirth()
+    }
+
     Column {
         id: who
         width: parent.width
         spacing: Theme.mm(1)
 
         Label {
-            width: parent.width
+            width: parent.width - (birth.visible ? birth.width + Theme.mm(3) : 0)
             text: root.officer.fullName
             capMm: Theme.workTitle
             font.bold: true
         }
 
         Label {
-            width: parent.width
+            width: parent.width - (birth.visible ? birth.width + Theme.mm(3) : 0)
             text: qsTr("NIK •••• %1").arg(root.officer.nikLast4) + " · " + qsTr("Kartu %1").arg(root.officer.cardNo)
                   + " · " + Words.medium(root.officer.medium)
                   + (root.officer.birthDate === "" ? "" : " · " + qsTr("Lahir %1").arg(Words.date(root.officer.birthDate)))
@@ -108,27 +120,11 @@ Item {
         }
 
         PushButton {
-            label: qsTr("Tanggal lahir")
-            visible: root.officer.birthDate === ""
+            label: qsTr("Lanjut %1/%2").arg(list.page + 1).arg(list.pages)
+            visible: list.pages > 1
             capMm: Theme.work
             targetMm: Theme.workTarget
-            onPressed: root.officer.revealBirth()
-        }
-
-        PushButton {
-            label: qsTr("Kembali")
-            visible: list.page > 0
-            capMm: Theme.work
-            targetMm: Theme.workTarget
-            onPressed: root.turn(-1)
-        }
-
-        PushButton {
-            label: qsTr("Lanjut %1 dari %2").arg(list.page + 1).arg(list.pages)
-            visible: list.page < list.pages - 1
-            capMm: Theme.work
-            targetMm: Theme.workTarget
-            onPressed: root.turn(1)
+            onPressed: list.page = (list.page + 1) % list.pages
         }
     }
 }

@@ -17,7 +17,7 @@ Rectangle {
 
     readonly property string kind: Words.kind(code)
 
-    implicitHeight: Math.max(words.implicitHeight + Theme.mm(4.4), badge.height + Theme.mm(4))
+    implicitHeight: Math.max(words.implicitHeight + Theme.mm(3), badge.height + Theme.mm(3))
     radius: Theme.mm(2.6)
     color: kind === "good" ? Theme.goodTint : Theme.card
     border.width: kind === "good" ? Theme.mm(0.6) : 1

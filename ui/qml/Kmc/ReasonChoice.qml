@@ -1,3 +1,4 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 
 // A reason: one of the usual ones, or typed.
@@ -5,14 +6,23 @@ Column {
     id: root
 
     property list<string> usual: []
+    property int usualAt: -1
     property string reason: ""
-    property string label: qsTr("Alasan")
     signal given(text: string)
     signal enterPressed
 
+    function clear() {
+        usualAt = -1;
+        other.text = "";
+        reason = "";
+    }
+
     function giveUsual(position: int) {
-        if (position < usual.length)
+        if (position < usual.length) {
+            usualAt = position;
+            other.text = "";
             given(usual[position]);
+        }
     }
 
     spacing: Theme.mm(Theme.gapMm)
@@ -31,17 +41,20 @@ Column {
                 label: modelData
                 hint: String(index + 1)
                 round: true
-                on: root.reason === modelData
-                onPressed: root.given(modelData)
+                on: root.usualAt === index
+                onPressed: root.giveUsual(index)
             }
         }
     }
 
     Field {
+        id: other
         width: parent.width
-        label: root.usual.length > 0 ? qsTr("Alasan lain") : root.label
-        text: root.usual.includes(root.reason) ? "" : root.reason
-        onEdited: text => root.given(text)
+        label: qsTr("Alasan lain")
+        onEdited: text => {
+            root.usualAt = -1;
+            root.given(text);
+        }
         onEnterPressed: root.enterPressed()
     }
 }

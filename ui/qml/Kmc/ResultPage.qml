@@ -1,3 +1,4 @@
+pragma ComponentBehavior: Bound
 import QtQuick
 import Kmc.Models
 
@@ -9,7 +10,8 @@ Rectangle {
     required property CitizenModel citizen
     required property bool portrait
 
-    readonly property real margin: Theme.mm(4)
+    readonly property real margin: Theme.mm(3.4)
+    readonly property bool listed: list.contentHeight > 0
     readonly property string visitId: citizen.visitId
 
     function turn(step: int) {
@@ -23,27 +25,44 @@ Rectangle {
     Rectangle {
         id: head
         width: parent.width
-        height: root.portrait ? languages.height + who.implicitHeight + root.margin * 3
-                              : Math.max(languages.height, who.implicitHeight) + root.margin * 1.5
+        height: root.portrait ? languages.height + who.height + root.margin * 3
+                              : Math.max(languages.height, who.height) + root.margin * 1.4
         color: Theme.deep
 
         Badge {
             id: mark
             x: root.margin
             y: who.y + (who.height - height) / 2
-            diameterMm: Theme.body * 2
+            diameterMm: Theme.body * 2.4
             glyph: "check"
         }
 
-        Label {
+        Column {
             id: who
             x: mark.x + mark.width + Theme.mm(3)
             y: root.portrait ? languages.y + languages.height + root.margin : (parent.height - height) / 2
             width: (root.portrait ? parent.width : languages.x) - x - root.margin
-            text: root.citizen.name === "" ? qsTr("Kartu terbaca.") : qsTr("Kartu terbaca. %1").arg(root.citizen.name)
-            capMm: Theme.title
-            font.bold: true
-            color: Theme.white
+            Accessible.role: Accessible.StaticText
+            Accessible.name: qsTr("Kartu terbaca. %1").arg(root.citizen.name).trim()
+
+            Label {
+                width: parent.width
+                text: qsTr("Kartu terbaca.")
+                capMm: root.citizen.name === "" ? Theme.title : Theme.body
+                font.bold: root.citizen.name === ""
+                color: Theme.white
+                Accessible.ignored: true
+            }
+
+            Label {
+                width: parent.width
+                visible: text !== ""
+                text: root.citizen.name
+                capMm: Theme.title
+                font.bold: true
+                color: Theme.white
+                Accessible.ignored: true
+            }
         }
 
         LanguageSwitch {
@@ -57,26 +76,28 @@ Rectangle {
 
     Column {
         id: empty
-        anchors.left: parent.left
-        anchors.right: parent.right
-        anchors.top: head.bottom
-        anchors.margins: root.margin * 2
+
+        readonly property string words: root.citizen.hasNone
+                                        ? qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
+                                        : qsTr("Ada layanan lain untuk Anda. Tanyakan ke petugas.")
+
+        x: root.margin * 3
+        y: head.height + (foot.y - head.height - height) / 2
+        width: parent.width - 2 * x
         spacing: Theme.mm(5)
-        visible: root.citizen.hasNone
+        visible: root.citizen.visitId !== "" && !root.listed
 
         Label {
             width: parent.width
-            text: Words.firstSentence(none)
+            text: Words.bound(Words.firstSentence(empty.words))
             capMm: Theme.hero
             font.bold: true
-            Accessible.name: none
-
-            readonly property string none: qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
+            Accessible.name: empty.words
         }
 
         Label {
             width: parent.width
-            text: Words.otherSentences(qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas."))
+            text: Words.otherSentences(empty.words)
             capMm: Theme.title
             Accessible.ignored: true
         }
@@ -89,7 +110,7 @@ Rectangle {
         anchors.top: head.bottom
         anchors.bottom: others.visible ? others.top : foot.top
         anchors.margins: root.margin
-        gap: Theme.mm(2.6)
+        gap: Theme.mm(2.2)
         model: root.citizen.rows
         delegate: ProgramCard {}
     }
@@ -102,10 +123,10 @@ Rectangle {
         anchors.leftMargin: root.margin
         anchors.rightMargin: root.margin
         anchors.bottomMargin: Theme.mm(2.6)
-        height: othersWords.implicitHeight + Theme.mm(4.4)
+        height: othersWords.implicitHeight + Theme.mm(3.4)
         radius: Theme.mm(2.6)
         color: Theme.coolTint
-        visible: root.citizen.hasOtherServices
+        visible: root.citizen.hasOtherServices && root.listed
 
         Badge {
             id: othersMark

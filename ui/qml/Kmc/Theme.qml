@@ -13,7 +13,7 @@ QtObject {
     readonly property real capRatio: 0.668
 
     // the citizen's screen: body 7.4 mm where there is room, nothing below 4.9 mm
-    readonly property real body: Math.max(4.9, Math.min(7.4, shortSideMm * 0.0375))
+    readonly property real body: Math.max(4.9, Math.min(7.4, shortSideMm * 0.036))
     readonly property real small: Math.max(4.9, body * 0.8)
     readonly property real title: body * 1.2
     readonly property real hero: body * 1.6
@@ -38,7 +38,7 @@ QtObject {
 
     readonly property color good: "#0E6B3B"
     readonly property color goodTint: "#E3F4E8"
-    readonly property color wait: "#7A4B00"
+    readonly property color wait: "#A34A06"
     readonly property color waitTint: "#FFF1D0"
     readonly property color stop: "#9B1C1C"
     readonly property color stopTint: "#FCE4E1"

@@ -8,6 +8,10 @@ Item {
     required property OfficerModel officer
     required property DayList day
 
+    readonly property string entry: day.voidRef
+
+    onEntryChanged: why.clear()
+
     function number(position: int) {
         why.giveUsual(position);
     }
@@ -53,21 +57,16 @@ Item {
             id: why
             width: parent.width
             usual: [qsTr("Salah orang"), qsTr("Salah program"), qsTr("Batal diambil")]
-            reason: root.day.voidReason
             onGiven: text => root.day.setVoidReason(text)
             onEnterPressed: root.officer.enter()
         }
-
-        MessageLine {
-            width: parent.width
-            words: Words.message(root.officer.message, root.officer.messageNumber)
-        }
     }
 
-    Row {
+    StepBar {
         anchors.left: parent.left
+        anchors.right: parent.right
         anchors.bottom: parent.bottom
-        spacing: Theme.mm(Theme.gapMm)
+        words: Words.message(root.officer.message, root.officer.messageNumber)
 
         PushButton {
             label: root.officer.stage === "voiding" ? qsTr("Sedang dicatat…") : qsTr("Batalkan catatan")

@@ -223,6 +223,12 @@ QtObject {
         }
     }
 
+    // Keeps the last two words together, so that no line holds one word alone.
+    function bound(text: string): string {
+        const at = text.lastIndexOf(" ");
+        return at < 0 ? text : text.substring(0, at) + "\u00a0" + text.substring(at + 1);
+    }
+
     function firstSentence(text: string): string {
         const end = text.search(/[.?…] /);
         return end < 0 ? text : text.substring(0, end + 1);
