@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import journal_format
-from kiosk.grant import Grant, open_grant
+from kiosk.grant import Grant, digest_of, open_grant
 from kiosk.journal_format import ZERO_HASH, Record, encode, pickup_ref, record_hash, sign_record
 from kiosk.keyset import KeySet, open_keyset
 from kiosk.program import Program
@@ -307,6 +307,11 @@ class PlainKiosk:
     async def poll(self, **changes: Any) -> PollAnswer:
         """A poll that does not wait."""
         return PollAnswer.model_validate(await self.ask("POST", "/v1/poll", {"gen": self.gen} | changes))
+
+    def holding(self, answer: PollAnswer) -> dict[str, Any]:
+        """What a poll says of grants by a kiosk that took in just these."""
+        held = [(one.right, one.epoch) for one in map(self.open, answer.grants)]
+        return {"highest_grant_rev": answer.grant_rev, "grants_digest": digest_of(held)}
 
     async def acquire(self, *rights: str) -> list[RightAnswer]:
         """Asks for rights."""
