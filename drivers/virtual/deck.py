@@ -48,6 +48,11 @@ class Deck:
         self._stamp: tuple[int, int] | None = None
         self._cards: dict[str, DeckCard] = {}
 
+    @property
+    def known(self) -> dict[str, DeckCard]:
+        """The cards as last read, without a look at the file."""
+        return self._cards
+
     def cards(self) -> dict[str, DeckCard]:
         """All cards by card number, as the file is now."""
         try:

@@ -8,6 +8,8 @@ import os
 import selectors
 import signal
 import socket
+import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
-from drivers.commands import MAX_LINE_BYTES
+from drivers.commands import MAX_LINE_BYTES, CommandLines, Stop
+from drivers.lines import HEALTH_EVERY_S
 from drivers.virtual.camera import VirtualCamera
 from drivers.virtual.deck import Deck, DeckCard
 from drivers.virtual.field import VirtualField
@@ -46,8 +49,12 @@ class Station:
         udp_port: int = 0,
         http_port: int = 0,
         state_file: Path | None = None,
+        out: TextIO | None = None,
+        commands: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._out = out
+        self._commands = CommandLines(commands) if commands is not None else None
         self._control_path = control_socket
         self._state_path = state_file
         self._deck = Deck(cards_file)
@@ -77,6 +84,7 @@ class Station:
                 http_port = self._start_camera()
                 try:
                     self._write_state(udp_port, http_port)
+                    self._say(event="ready", udp_port=udp_port, http_port=http_port)
                     self._loop(listener)
                 finally:
                     self._camera.stop()
@@ -131,7 +139,24 @@ class Station:
         partial.write_text(json.dumps(state) + "\n", "utf-8")
         partial.replace(self._state_path)
 
+    def _say(self, **event: Any) -> None:
+        if self._out is None:
+            return
+        try:
+            self._out.write(json.dumps(event) + "\n")
+            self._out.flush()
+        except (OSError, ValueError):
+            self._stopping = True
+
+    def _obey(self) -> None:
+        """The process that started it says stop, or is gone with its end of the pipe."""
+        if self._commands is None:
+            return
+        command = self._commands.take(0)
+        self._stopping = self._stopping or isinstance(command, Stop) or self._commands.ended
+
     def _loop(self, listener: socket.socket) -> None:
+        health_at = self._clock() + HEALTH_EVERY_S
         self._selector.register(listener, selectors.EVENT_READ, None)
         try:
             while not self._stopping:
@@ -142,6 +167,10 @@ class Station:
                     elif isinstance(key.data, _Client):
                         self._receive(key.data)
                 self._run_out()
+                self._obey()
+                if self._clock() >= health_at:
+                    self._say(event="health", cards=len(self._deck.known))
+                    health_at = self._clock() + HEALTH_EVERY_S
         finally:
             for key in list(self._selector.get_map().values()):
                 if isinstance(key.data, _Client):
@@ -260,10 +289,26 @@ def run(
     udp_port: int = 0,
     http_port: int = 0,
     state_file: Path | None = None,
+    *,
+    out: TextIO | None = None,
+    commands: TextIO | None = None,
 ) -> int:
-    """Run the virtual hardware until SIGTERM or SIGINT; 0. Raises EnvironmentFault as ``Station.serve``."""
+    """Run the virtual hardware until SIGTERM, SIGINT, a stop command or the end of ``commands``; 0.
+
+    JSON lines ``ready`` and, each second, ``health`` go to ``out`` (standard output if None). Without
+    ``commands`` standard input is listened to if it is a pipe: then another process started this one.
+    Raises EnvironmentFault as ``Station.serve``.
+    """
+    if commands is None and stat.S_ISFIFO(os.fstat(0).st_mode):
+        commands = sys.stdin
     station = Station(
-        control_socket, cards_file, udp_port=udp_port, http_port=http_port, state_file=state_file
+        control_socket,
+        cards_file,
+        udp_port=udp_port,
+        http_port=http_port,
+        state_file=state_file,
+        out=out or sys.stdout,
+        commands=commands,
     )
 
     def on_signal(number: int, frame: FrameType | None) -> None:

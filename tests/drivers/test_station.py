@@ -225,11 +225,32 @@ def test_the_command_ends_on_sigterm_and_tidies_up(tmp_path: Path) -> None:
         "folder = Path(sys.argv[1])\n"
         "sys.exit(run(folder / 'control', folder / 'cards.jsonl', 0, 0, folder / 'state.json'))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as process:
-        until((tmp_path / "state.json").exists)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        said = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert [line["event"] for line in said] == ["ready", "health"]
+        assert said[0]["udp_port"] > 0
         process.terminate()
         assert process.wait(30) == 0
     assert not (tmp_path / "state.json").exists()
+    assert not (tmp_path / "control").exists()
+
+
+def test_the_command_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    write_cards(tmp_path / "cards.jsonl", CARDS)
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom drivers.virtual.station import run\n"
+        "folder = Path(sys.argv[1])\nsys.exit(run(folder / 'control', folder / 'cards.jsonl'))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "ready"
+        process.stdin.close()
+        assert process.wait(30) == 0
     assert not (tmp_path / "control").exists()
 
 
