@@ -299,8 +299,10 @@ def run(
     ``commands`` standard input is listened to if it is a pipe: then another process started this one.
     Raises EnvironmentFault as ``Station.serve``.
     """
-    if commands is None and stat.S_ISFIFO(os.fstat(0).st_mode):
-        commands = sys.stdin
+    # Started with standard input closed, Python has none.
+    given: TextIO | None = sys.stdin
+    if commands is None and given is not None and stat.S_ISFIFO(os.fstat(given.fileno()).st_mode):
+        commands = given
     station = Station(
         control_socket,
         cards_file,
