@@ -6,14 +6,16 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded
+from config.load import load as load_settings
 from drivers.commands import Feedback
 from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
@@ -21,7 +23,10 @@ from kiosk import enrolment
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.values import CardRead, Mode
 from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
-from sync.kiosk_end import CentralAddress, proxy_url
+
+if TYPE_CHECKING:
+    from kiosk.demonstration import Demonstration
+    from sync.kiosk_end import CentralAddress
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +59,7 @@ def find_real(kind: str) -> str:
         from drivers.nfc_devices import find_devices
 
         return next((device.path for device in find_devices()), "")
-    from drivers.camera_list import find_cameras
+    from drivers.camera import find_cameras
 
     return next((camera.path for camera in find_cameras()), "")
 
@@ -221,6 +226,8 @@ def notice_of(source: str, event: ReaderEvent) -> Any:
 
 def central_address(loaded: Loaded) -> CentralAddress:
     """How central is reached, from the settings."""
+    from sync.kiosk_end import CentralAddress, proxy_url
+
     central = loaded.settings.central
     return CentralAddress(
         central.url,
@@ -249,7 +256,7 @@ def window_settings(loaded: Loaded) -> Any:
 
 
 class ReaderWords:
-    """Brings what the readers say to the screen, and the screen's feedback back to the last one that spoke."""
+    """Brings what the readers say to the screen, and its feedback back to the last one that spoke."""
 
     def __init__(self) -> None:
         self._post: Callable[[Any], None] = lambda notice: None
@@ -272,12 +279,22 @@ class ReaderWords:
         return self._last
 
 
-def run(loaded: Loaded) -> int:
+def run(
+    loaded: Loaded,
+    *,
+    with_window: Callable[[Any], None] | None = None,
+    on_ready: Callable[[Any], None] | None = None,
+    with_tray: bool = True,
+) -> int:
     """Opens the window and keeps readers and sync running until it closes; answers the exit code.
+
+    ``with_window`` is told of the window before its first frame, ``on_ready`` after it.
 
     Raises EnvironmentFault: ``not_enrolled``, ``already_running``, ``no_display``, and what opening the
     data folder raises.
     """
+    from kiosk.clock import SystemClock
+    from kiosk.home import Home
     from sync.kiosk_end import make_rights
     from ui.window import KioskWindow, run_window
 
@@ -290,26 +307,96 @@ def run(loaded: Loaded) -> int:
     limits = loaded.settings.limits
 
     def open_counter() -> Any:
-        return home.counter(
-            clock, rights=rights, zone=loaded.settings.zone, void_minutes=limits.void_minutes
-        )
+        return home.counter(clock, rights=rights, zone=loaded.settings.zone, void_minutes=limits.void_minutes)
 
     def start(window: KioskWindow) -> None:
         words.attach(window.post_reader_event)
         processes.start()
-        if processes.has_station:
-            open_tray(loaded.home, window)
+        if with_window is not None:
+            with_window(window)
+        if with_tray and processes.has_station:
+            open_tray(loaded.home)
 
     with OneAtATime(loaded.home):
         try:
             return run_window(
                 open_counter,
                 window_settings(loaded),
-                counter_closer=lambda counter: counter.close(),
+                counter_closer=_close,
                 on_feedback=lambda tone: processes.feedback(words.last_source, tone == "ok"),
-                on_ready=lambda window: log.info("ready"),
+                on_ready=on_ready,
                 with_window=start,
             )
         finally:
             processes.stop()
             rights.close()
+
+
+def _close(counter: Any) -> None:
+    counter.close()
+
+
+TOUR_FOLDER = Path("build/tour")
+
+
+def play_tour(demonstration: Demonstration, url: str) -> int:
+    """Plays the main job at a window that nobody sees; pictures and transcript go to ``build/tour``.
+
+    Raises EnvironmentFault ``tour_stuck`` or ``tour_wrong`` where the job does not work.
+    """
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.update(demonstration.kiosk_environment(url) | {"KMC_SCREEN__FULLSCREEN": "false"})
+    from ui.guide import Guide
+    from ui.tour import play
+
+    shutil.rmtree(TOUR_FOLDER, ignore_errors=True)
+    guides: list[Guide] = []
+    around = _TourSurroundings(demonstration)
+
+    def start(window: Any) -> None:
+        guides.append(Guide(window, TOUR_FOLDER))
+
+    def begin(window: Any) -> None:
+        try:
+            play(guides[0], around)
+        except EnvironmentFault as fault:
+            around.fault = fault
+        window.view.close()
+
+    code = run(load_settings(), with_window=start, on_ready=begin, with_tray=False)
+    if guides:
+        (TOUR_FOLDER / "transcript.txt").write_text("\n".join(guides[0].transcript) + "\n", encoding="utf-8")
+    if around.fault is not None:
+        raise around.fault
+    print(f"The tour is in {TOUR_FOLDER}: pictures and transcript.txt.", flush=True)
+    return code
+
+
+class _TourSurroundings:
+    """The demonstration's people and switches, as the tour asks for them."""
+
+    mother = "5111592852"
+    father = "8533711431"
+    elsewhere = "2897181026"
+    copied = "bad-copied"
+    officer = ("rina", "240517")
+
+    def __init__(self, demonstration: Demonstration) -> None:
+        self.fault: EnvironmentFault | None = None
+        self._demonstration = demonstration
+
+    def tap(self, card: str) -> None:
+        ask_station(self._demonstration.kiosk_home, {"do": "tap", "card_no": card, "hold_s": 1.0})
+
+    def show_qr(self, card: str) -> None:
+        ask_station(self._demonstration.kiosk_home, {"do": "show_qr", "card_no": card, "hold_s": 2.0})
+
+    def stop_central(self) -> None:
+        self._demonstration.stop_central()
+
+    def start_central(self) -> None:
+        self._demonstration.start_central()
+
+    def records_at_central(self) -> list[str]:
+        records: Any = self._demonstration.central("journal", "list")
+        return [str(record["type"]) for record in records]

@@ -33,7 +33,8 @@ START_S = 60.0
 def run(folder: Path, play: Callable[[Demonstration, str], int], *, tour: bool) -> int:
     """Sets up what is missing in ``folder``, starts central and the kiosk; answers the exit code.
 
-    ``play`` does the same job without a display, as the tour.     Raises EnvironmentFault ``demonstration_failed`` naming the command that did not work.
+    ``play`` does the same job without a display. Raises EnvironmentFault ``demonstration_failed`` naming the
+    command that did not work.
     """
     demonstration = Demonstration(folder)
     demonstration.set_up_central()
@@ -44,9 +45,7 @@ def run(folder: Path, play: Callable[[Demonstration, str], int], *, tour: bool) 
             say(f"In another terminal: KMC_HOME={demonstration.kiosk_home} {_shown('kmc-kiosk')} tap CARD_NO")
             return _window(demonstration, url)
         if not tour:
-            say(
-                "No display was found (DISPLAY and WAYLAND_DISPLAY are empty): playing the job without one."
-            )
+            say("No display was found (DISPLAY and WAYLAND_DISPLAY are empty): playing the job without one.")
         return play(demonstration, url)
 
 
@@ -72,6 +71,8 @@ class Demonstration:
         self.central_home = folder / "central"
         self.kiosk_home = folder / "kiosk"
         self._port_file = folder / "port"
+        self._port = 0
+        self._server: subprocess.Popen[bytes] | None = None
         for home in (folder, self.central_home, self.kiosk_home):
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -100,25 +101,36 @@ class Demonstration:
     @contextmanager
     def central_running(self) -> Iterator[str]:
         """Runs central on loopback; gives its address and ends it afterwards."""
-        port = self._port()
-        server = self.start_central(port)
+        self._free_port()
+        self.start_central()
         try:
-            yield f"http://127.0.0.1:{port}"
+            yield self.url
         finally:
-            end(server)
+            self.stop_central()
 
-    def start_central(self, port: int) -> subprocess.Popen[bytes]:
-        """Starts central and waits until it answers."""
+    @property
+    def url(self) -> str:
+        """Central's address today."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def stop_central(self) -> None:
+        """Ends central, as if the network had gone."""
+        if self._server is not None:
+            end(self._server)
+            self._server = None
+
+    def start_central(self) -> None:
+        """Starts central and waits until it answers. Raises EnvironmentFault ``demonstration_failed``."""
         log = (self.central_home / "central.log").open("ab")
         server = subprocess.Popen(
-            [*CENTRAL_COMMAND, "serve", "--port", str(port)],
+            [*CENTRAL_COMMAND, "serve", "--port", str(self._port)],
             env=self._environment(self.central_home),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
         log.close()
-        url = f"http://127.0.0.1:{port}"
+        url = self.url
         deadline = time.monotonic() + START_S
         while not _answers(url):
             if server.poll() is not None or time.monotonic() > deadline:
@@ -127,8 +139,8 @@ class Demonstration:
                     "demonstration_failed", f"central did not start: see {self.central_home / 'central.log'}"
                 )
             time.sleep(0.05)
+        self._server = server
         say(f"Central runs at {url} (its description at {url}/docs).")
-        return server
 
     def central(self, *words: str) -> dict[str, Any]:
         """Runs one ``kmc-central`` command and answers its JSON."""
@@ -162,8 +174,8 @@ class Demonstration:
             )
         return answer
 
-    def _port(self) -> int:
-        """The port of last time if it is free, else another one."""
+    def _free_port(self) -> None:
+        """Takes the port of last time if it is free, else another one."""
         known = int(self._port_file.read_text()) if self._port_file.exists() else 0
         for wanted in (known, 0):
             with socket.socket() as probe:
@@ -172,9 +184,9 @@ class Demonstration:
                     probe.bind(("127.0.0.1", wanted))
                 except OSError:
                     continue
-                port = int(probe.getsockname()[1])
-                self._port_file.write_text(str(port))
-                return port
+                self._port = int(probe.getsockname()[1])
+                self._port_file.write_text(str(self._port))
+                return
         raise EnvironmentFault("demonstration_failed", "no free port on 127.0.0.1")
 
 

@@ -28,9 +28,9 @@ from kiosk.values import (
     StateCode,
     Visit,
 )
+from kiosk.virtual_readers import TRAY_FILE
 
 PIN_VARIABLE = "KMC_OFFICER_PIN"
-TRAY_FILE = "cards.jsonl"
 
 
 def card_read_of(payload: str, uid: str = "") -> CardRead:

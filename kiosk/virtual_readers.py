@@ -7,9 +7,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from kiosk.desk_commands import TRAY_FILE
 from kiosk.errors import EnvironmentFault, OfficerFault
 
+TRAY_FILE = "cards.jsonl"
 ANSWER_TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 

@@ -1,0 +1,152 @@
+"""The main job played at a real window, from the first tap to the pickup at central, with pictures."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import Qt
+
+from kiosk.errors import EnvironmentFault
+from ui.guide import Guide
+from ui.rows import Rows
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+class Surroundings(Protocol):
+    """What the tour asks of the world around the window; the composition root fills it."""
+
+    mother: str
+    """Card number of a holder with rice for the family and a health check."""
+    father: str
+    """Card of the same family."""
+    elsewhere: str
+    """Card of a holder whose rights lie at another point."""
+    copied: str
+    """A card copied to another chip."""
+    officer: tuple[str, str]
+    """User name and PIN."""
+
+    def tap(self, card: str) -> None:
+        """Holds a virtual card before the reader."""
+
+    def show_qr(self, card: str) -> None:
+        """Holds a card's QR code before the camera."""
+
+    def stop_central(self) -> None:
+        """Takes the network away."""
+
+    def start_central(self) -> None:
+        """Brings it back."""
+
+    def records_at_central(self) -> list[str]:
+        """Types of the records central has from this kiosk, oldest first."""
+
+
+def play(guide: Guide, around: Surroundings) -> None:
+    """Plays the whole job. Raises EnvironmentFault ``tour_stuck`` where the screen does not follow."""
+    guide.until("both readers", lambda: guide.kiosk("tapReady") and guide.kiosk("qrReady"), 60.0)
+    guide.picture("attract", "The kiosk waits for a card.")
+    _citizen(guide, around)
+    _officer_offline(guide, around)
+    _sync(guide, around)
+
+
+def _citizen(guide: Guide, around: Surroundings) -> None:
+    citizen = guide.window.citizen
+    around.tap(around.mother)
+    guide.citizen_at("result")
+    guide.picture("result", "A card is tapped: what its holder can collect, and the name masked.")
+    guide.click(guide.button("English"))
+    guide.until("English", lambda: guide.kiosk("language") == "en")
+    guide.picture("result-english", "The same in English.")
+    citizen.finish()
+    guide.citizen_at("attract")
+    around.show_qr(around.mother)
+    guide.citizen_at("result")
+    guide.picture(
+        "result-qr", "The QR code of the card: no name and no places, since a code can be a photograph."
+    )
+    citizen.finish()
+    guide.citizen_at("attract")
+    around.tap(around.copied)
+    guide.citizen_at("fault")
+    guide.picture("copied-card", "A card copied to another chip is refused.")
+    citizen.finish()
+    guide.citizen_at("attract")
+
+
+def _officer_offline(guide: Guide, around: Surroundings) -> None:
+    username, pin = around.officer
+    guide.press(Qt.Key.Key_F4)
+    guide.officer_at("signin")
+    guide.picture("sign-in", "F4: an officer signs in.")
+    guide.type(username)
+    guide.press(Qt.Key.Key_Return)
+    guide.type(pin)
+    guide.press(Qt.Key.Key_Return)
+    guide.officer_at("waiting")
+    around.stop_central()
+    guide.until("offline in words", lambda: not guide.kiosk("online"), 60.0)
+    guide.picture("offline", "Central is stopped: the screen says so, and the work goes on.")
+    _tap_for_officer(guide, around, around.mother)
+    guide.picture("person", "The mother's card, offline: the full card for the officer.")
+    ref = _hand_out(guide, "beras")
+    guide.picture("recorded", f"Two key presses: recorded as {ref}, before central knows of it.")
+    guide.press(Qt.Key.Key_Return)
+    _tap_for_officer(guide, around, around.father)
+    guide.picture("family-taken", "The father's card: the family's rice has been collected.")
+    guide.press(Qt.Key.Key_Z, CONTROL)
+    guide.officer_at("void")
+    guide.press(Qt.Key.Key_1)
+    guide.picture("void", "Ctrl+Z: the last pickup is taken back, with a reason.")
+    guide.press(Qt.Key.Key_Return)
+    guide.until("the void", lambda: guide.officer("stage") in ("person", "waiting") and not guide.is_busy())
+    guide.press(Qt.Key.Key_Escape)
+    _tap_for_officer(guide, around, around.father)
+    second = _hand_out(guide, "beras")
+    guide.picture("recorded-again", f"The rice can be handed out here again: {second}.")
+    guide.press(Qt.Key.Key_Return)
+    _tap_for_officer(guide, around, around.elsewhere)
+    guide.picture("held-elsewhere", "A holder of another point: the screen says where the right lies.")
+    guide.press(Qt.Key.Key_Escape)
+
+
+def _tap_for_officer(guide: Guide, around: Surroundings, card: str) -> None:
+    before = guide.officer("visitId")
+    around.tap(card)
+    guide.until(
+        "the person", lambda: guide.officer("visitId") not in ("", before) and not guide.is_busy()
+    )
+
+
+def _hand_out(guide: Guide, word: str) -> str:
+    """Chooses the program with this word in its name, ticks what it asks for, confirms."""
+    rows: Rows = guide.officer("rows")
+    position = next((at for at in range(len(rows)) if word in str(rows.row(at)["programId"])), -1)
+    if position < 0:
+        raise EnvironmentFault("tour_stuck", f"no program with {word!r}")
+    guide.window.officer.select(position)
+    guide.press(Qt.Key.Key_Return)
+    guide.officer_at("confirm")
+    for at in range(len(guide.form("checkRows"))):
+        guide.press(Qt.Key(Qt.Key.Key_1.value + at))
+    guide.until("the checks", lambda: guide.form("missing") == "" and not guide.is_busy())
+    guide.picture("confirm", "Before it is recorded: who collects, what was checked, how much.")
+    guide.press(Qt.Key.Key_Return)
+    guide.until("the record", lambda: guide.officer("stage") == "recorded" and not guide.is_busy())
+    return str(guide.officer("recordedRef"))
+
+
+def _sync(guide: Guide, around: Surroundings) -> None:
+    waiting = guide.kiosk("waiting")
+    guide.note(f"{waiting} records wait for central.")
+    around.start_central()
+    guide.until("everything at central", lambda: guide.kiosk("online") and guide.kiosk("waiting") == 0, 120.0)
+    guide.picture("synced", "Central is back: every record went there by itself.")
+    types = around.records_at_central()
+    guide.note(f"Central has: {', '.join(types)}")
+    if types.count("dispense") != 2 or types.count("void") != 1:
+        raise EnvironmentFault("tour_wrong", "central should have two pickups and one void", types=types)
+    guide.window.officer.signOut()
+    guide.citizen_at("attract")
