@@ -1,9 +1,8 @@
-"""Cameras by OpenCV: found without opening, read by a thread that always has the newest frame."""
+"""Cameras by OpenCV: each read by a thread that always has the newest frame."""
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.camera_devices import SYSFS, SourceKind, kind_of, refer
 from drivers.reader import DeviceReference
 from kiosk.errors import EnvironmentFault
 
@@ -38,13 +38,8 @@ cv2.setNumThreads(1)
 Grey: TypeAlias = NDArray[np.uint8]
 """Rows × columns, 0 = black."""
 
-SourceKind: TypeAlias = Literal["device", "stream", "recording"]
-
 DAMAGED_IN_A_ROW = 5
 """Pictures that may fail one after another before the camera counts as gone."""
-
-SYSFS = Path("/sys/class/video4linux")
-_DEVICE = re.compile(r"/dev/video\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,68 +48,6 @@ class Frame:
 
     grey: Grey
     at: float
-
-
-def find_cameras(sysfs: Path = SYSFS) -> list[DeviceReference]:
-    """Cameras of this machine, none of them opened: plugged-in ones first, then by number.
-
-    Read from sysfs (Linux, Documentation/userspace-api/media/v4l/dev-capture.rst): a node with an index above
-    0 carries metadata, and codecs of a system on chip are no cameras.
-    """
-    found: list[tuple[bool, int, DeviceReference]] = []
-    for node in sysfs.glob("video*"):
-        number = node.name.removeprefix("video")
-        name = _line_of(node / "name")
-        if not number.isdigit() or _line_of(node / "index") not in ("", "0"):
-            continue
-        if re.search(r"codec|isp|m2m|decoder|encoder", name, re.IGNORECASE):
-            continue
-        usb = (node / "device").resolve().parent
-        vendor, product = _line_of(usb / "idVendor"), _line_of(usb / "idProduct")
-        print_of = f"{vendor}:{product}:{_line_of(usb / 'serial')}" if vendor else ""
-        path = f"/dev/{node.name}"
-        found.append(
-            (
-                not vendor,
-                int(number),
-                DeviceReference("qr", path, name or path, print_of or path, frozenset({"qr"})),
-            )
-        )
-    return [reference for *_, reference in sorted(found, key=lambda entry: entry[:2])]
-
-
-def _line_of(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
-def refer(source: str, sysfs: Path = SYSFS) -> DeviceReference:
-    """The camera that ``source`` names: empty = the first one found, a number, a path or an address.
-
-    A password in an address is left out of the reference. Raises EnvironmentFault camera_missing if there is
-    no camera to find.
-    """
-    if source.isdigit():
-        source = f"/dev/video{int(source)}"
-    if source and not _DEVICE.fullmatch(source):
-        shown = re.sub(r"://[^/?#]*@", "://", source)
-        return DeviceReference("qr", shown, shown.rpartition("/")[2] or shown, shown, frozenset({"qr"}))
-    cameras = find_cameras(sysfs)
-    if not source and not cameras:
-        raise EnvironmentFault("camera_missing", "no camera is plugged in")
-    if not source:
-        return cameras[0]
-    known = {camera.path: camera for camera in cameras}
-    return known.get(source, DeviceReference("qr", source, source, source, frozenset({"qr"})))
-
-
-def kind_of(source: str) -> SourceKind:
-    """What ``source`` (a path or an address) is: a device, a live stream or a recording."""
-    if _DEVICE.fullmatch(source):
-        return "device"
-    return "stream" if "://" in source else "recording"
 
 
 class Camera:

@@ -11,10 +11,9 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pyzbar import pyzbar
 
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
-from kiosk.errors import CardFault
+from kiosk.errors import CardFault, EnvironmentFault
 from kiosk.values import QR_PREFIX, CardRead, Medium
 
 Grey: TypeAlias = NDArray[np.uint8]
@@ -54,7 +53,18 @@ def find_codes(grey: Grey) -> list[bytes]:
 
 
 def _zbar(grey: NDArray[Any]) -> set[bytes]:
+    from pyzbar import pyzbar
+
     return {symbol.data for symbol in pyzbar.decode(grey, symbols=[pyzbar.ZBarSymbol.QRCODE])}
+
+
+def check_decoder() -> None:
+    """Raises EnvironmentFault reader_missing if zbar, which pyzbar loads when imported, is not installed."""
+    try:
+        import pyzbar.pyzbar  # noqa: F401
+    except ImportError as error:
+        fix = "apt-get install libzbar0"
+        raise EnvironmentFault("reader_missing", f"zbar is not installed: {fix}", fix=fix) from error
 
 
 def kind_of(content: bytes) -> str:

@@ -18,8 +18,8 @@ from drivers.lines import (
     encode_event,
     serve,
 )
-from drivers.qr_decode import CodeWatch, MotionGate, find_codes
-from drivers.reader import DeviceReference, FeedbackWhat, Health, PollEvent, Tally
+from drivers.qr_decode import CodeWatch, MotionGate, check_decoder, find_codes
+from drivers.reader import DeviceReference, FeedbackWhat, Gone, Health, PollEvent, ReaderEvent, Tally
 from kiosk.errors import EnvironmentFault
 
 FRAME_WAIT_S = 0.25
@@ -27,6 +27,8 @@ IDLE_REST_S = 0.07
 """Rest between pictures while nothing moves: with the wait for a picture, about 10 looks a second."""
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 4.0
+HEALTHY_S = 5.0
+"""A camera that was there so long is tried at once again when it goes; one that flaps is not."""
 
 
 class QrConnection:
@@ -110,60 +112,85 @@ def run(
 
     A camera that is missing or goes away is told once (``gone``) and tried again after 0.25 s to 4 s, with
     ``health`` meanwhile, until it is back (``ready``). With ``once`` it ends the process. Answers the exit
-    code: 0 stopped, or with ``once`` a code was read; 1 a card fault or the time was up; 3 no camera.
+    code: 0 stopped, or with ``once`` a code was read; 1 a card fault or the time was up; 3 no camera, or no
+    decoder is installed.
     """
-    started = clock()
-    camera = Camera(source, clock=clock)
-    connection = QrConnection(camera, clock=clock)
     try:
+        check_decoder()
+        camera = Camera(source, clock=clock)
+    except EnvironmentFault as fault:
+        return EXIT_GONE if _tell(Gone(fault), out) else EXIT_OK
+    return _Attendance(camera, out, commands, clock, timeout_s).attend(once)
+
+
+def _tell(event: ReaderEvent, out: TextIO) -> bool:
+    try:
+        out.write(encode_event(event))
+        out.flush()
+    except (OSError, ValueError):
+        return False  # Nobody reads our lines any more.
+    return True
+
+
+class _Attendance:
+    """Serves a camera while it is there and waits for it while it is not."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        out: TextIO,
+        commands: TextIO | None,
+        clock: Callable[[], float],
+        timeout_s: float | None,
+    ) -> None:
+        self._camera = camera
+        self._connection = QrConnection(camera, clock=clock)
+        self._out = out
+        self._commands = commands
+        self._clock = clock
+        self._ends_at = float("inf") if timeout_s is None else clock() + timeout_s
+        self._limited = timeout_s is not None
+        self._rest_s = FIRST_RETRY_S
+
+    def attend(self, once: bool) -> int:
+        """Until told to stop, out of time or, with ``once``, done: the exit code."""
+        try:
+            while True:
+                begun = self._clock()
+                left_s = max(0.0, self._ends_at - begun) if self._limited else None
+                code = serve(self._connection, self._out, self._commands, once, left_s, clock=self._clock)
+                if code != EXIT_GONE or once:
+                    return code
+                if self._clock() - begun >= HEALTHY_S:
+                    self._rest_s = FIRST_RETRY_S
+                ended = self._wait_for_camera(CommandLines(self._commands))
+                if ended is not None:
+                    return ended
+        finally:
+            self._camera.close()
+
+    def _wait_for_camera(self, commands: CommandLines) -> int | None:
+        """Tries to open the camera until it does (None) or the process is to end (its exit code)."""
+        retry_at = self._clock() + self._rest_s
+        health_at = self._clock()
         while True:
-            left_s = None if timeout_s is None else max(0.0, timeout_s - (clock() - started))
-            code = serve(connection, out, commands, once, left_s, clock=clock)
-            if code != EXIT_GONE or once:
-                return code
-            ended = _wait_for_camera(
-                camera, connection, out, CommandLines(commands), clock, started, timeout_s
-            )
-            if ended is not None:
-                return ended
-    finally:
-        camera.close()
-
-
-def _wait_for_camera(
-    camera: Camera,
-    connection: QrConnection,
-    out: TextIO,
-    commands: CommandLines,
-    clock: Callable[[], float],
-    started: float,
-    timeout_s: float | None,
-) -> int | None:
-    """Tries to open the camera until it does (None) or the process is to end (its exit code)."""
-    rest_s = FIRST_RETRY_S
-    retry_at = clock() + rest_s
-    health_at = clock()
-    while True:
-        now = clock()
-        if timeout_s is not None and now - started >= timeout_s:
-            return EXIT_FAULT
-        # Also before each try, which may take seconds: the kiosk ends a process that is silent for 3 s.
-        if now >= min(health_at, retry_at):
-            try:
-                out.write(encode_event(connection.health()))
-                out.flush()
-            except (OSError, ValueError):
-                return EXIT_OK  # Nobody reads our lines any more.
-            health_at = now + HEALTH_EVERY_S
-        if now >= retry_at:
-            try:
-                camera.open()
-            except EnvironmentFault:
-                # Told already, in the line that said the camera is gone; only its return is news.
-                rest_s = min(2 * rest_s, LAST_RETRY_S)
-                retry_at = clock() + rest_s
-            else:
-                return None
-        command = commands.take(max(0.0, min(retry_at, health_at) - clock()))
-        if isinstance(command, Stop) or commands.ended:
-            return EXIT_OK
+            now = self._clock()
+            if now >= self._ends_at:
+                return EXIT_FAULT
+            # Also before each try, which may take 2 s: the kiosk ends a process that is silent for 3 s.
+            if now >= min(health_at, retry_at):
+                if not _tell(self._connection.health(), self._out):
+                    return EXIT_OK
+                health_at = now + HEALTH_EVERY_S
+            if now >= retry_at:
+                self._rest_s = min(2 * self._rest_s, LAST_RETRY_S)
+                try:
+                    self._camera.open()
+                except EnvironmentFault:
+                    # Told already, in the line that said the camera is gone; only its return is news.
+                    retry_at = self._clock() + self._rest_s
+                else:
+                    return None
+            command = commands.take(max(0.0, min(retry_at, health_at, self._ends_at) - self._clock()))
+            if isinstance(command, Stop) or commands.ended:
+                return EXIT_OK

@@ -59,7 +59,7 @@ def find_real(kind: str) -> str:
         from drivers.nfc_devices import find_devices
 
         return next((device.path for device in find_devices()), "")
-    from drivers.camera import find_cameras
+    from drivers.camera_devices import find_cameras
 
     return next((camera.path for camera in find_cameras()), "")
 

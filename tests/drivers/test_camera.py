@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from drivers.camera import READ_TIMEOUT_S, Camera, Grey, find_cameras, kind_of, refer, to_grey
+from drivers.camera import READ_TIMEOUT_S, Camera, Grey, to_grey
+from drivers.camera_devices import find_cameras, kind_of, refer
 from drivers.qr_decode import find_codes
 from drivers.virtual.camera import FRAMES_PER_S, HEIGHT, WIDTH, VirtualCamera, picture
 from kiosk.errors import EnvironmentFault

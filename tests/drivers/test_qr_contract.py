@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from drivers.camera import Camera, refer
+from drivers.camera import Camera
+from drivers.camera_devices import refer
 from drivers.qr_reader import QrConnection
 from drivers.reader import DeviceReference, ReaderConnection
 from drivers.virtual.camera import VirtualCamera

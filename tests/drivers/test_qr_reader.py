@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -205,6 +206,16 @@ def test_once_with_a_foreign_code(virtual: VirtualCamera) -> None:
 
 def test_once_without_a_camera() -> None:
     with Process("http://127.0.0.1:1/stream.mjpg", once=True) as process:
+        assert process.ended() == EXIT_GONE
+
+
+def test_no_decoder_installed(virtual: VirtualCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
+    with Process(virtual.url) as process:
+        (gone,) = process.until(a(Gone))
+        assert isinstance(gone, Gone)
+        assert gone.fault.code == "reader_missing"
+        assert gone.fault.detail == {"fix": "apt-get install libzbar0"}
         assert process.ended() == EXIT_GONE
 
 
