@@ -73,12 +73,9 @@ class Branding(Section):
     """The names that are shown to people."""
 
     card_name: Name = Field("Kartu Metro Cerita", description="The card's printed name.")
-    card_short: Annotated[str, Field(min_length=1, max_length=12)] = Field(
-        "KMC", description="Its short name."
-    )
     city: Name = Field("Metro", description="The city's name.")
 
-    @field_validator("card_name", "card_short", "city")
+    @field_validator("card_name", "city")
     @classmethod
     def _names_are_one_line(cls, value: str) -> str:
         return _one_line(value)
@@ -174,7 +171,10 @@ class Screen(Section):
     warning_s: Annotated[int, Field(ge=5, le=300)] = Field(
         20, description="Seconds of warning before a session ends; less than session_s."
     )
-    language: Literal["id", "en"] = Field("id", description="Language at each new session: id or en.")
+    reader_side: Literal["below", "above", "left", "right"] = Field(
+        "below", description="Where the card reader is, seen from the screen: below, above, left or right."
+    )
+    sound: bool = Field(True, description="A beep for each card: one high for read, two low for not.")
 
     @field_validator("warning_s")
     @classmethod

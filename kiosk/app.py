@@ -250,7 +250,9 @@ def window_settings(loaded: Loaded) -> Any:
         pixels_per_mm=0.0 if screen.pixels_per_mm == "auto" else screen.pixels_per_mm,
         width_px=width,
         height_px=height,
+        reader_side=screen.reader_side,
         zone=loaded.settings.zone,
+        sound=screen.sound,
         timing=Timing(session_s=screen.session_s, warning_s=screen.warning_s),
     )
 
@@ -307,7 +309,13 @@ def run(
     limits = loaded.settings.limits
 
     def open_counter() -> Any:
-        return home.counter(clock, rights=rights, zone=loaded.settings.zone, void_minutes=limits.void_minutes)
+        return home.counter(
+            clock,
+            rights=rights,
+            zone=loaded.settings.zone,
+            void_minutes=limits.void_minutes,
+            officer_cache_days=limits.officer_cache_days,
+        )
 
     def start(window: KioskWindow) -> None:
         words.attach(window.post_reader_event)

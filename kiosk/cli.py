@@ -276,7 +276,9 @@ def run_virtual(arguments: argparse.Namespace) -> int:
 def settings_or_fault() -> Loaded:
     """The settings. Raises EnvironmentFault ``settings_wrong`` with every mistake."""
     try:
-        return load()
+        loaded = load()
+        logging.getLogger().setLevel(loaded.settings.log.level.upper())
+        return loaded
     except SettingsFault as fault:
         mistakes = [mistake.as_json() for mistake in fault.mistakes]
         raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
@@ -309,7 +311,10 @@ class open_counter:  # noqa: N801  used like a function: with open_counter() as 
         loaded = settings_or_fault()
         limits = loaded.settings.limits
         self._counter = Home(loaded.home).counter(
-            SystemClock(), zone=loaded.settings.zone, void_minutes=limits.void_minutes
+            SystemClock(),
+            zone=loaded.settings.zone,
+            void_minutes=limits.void_minutes,
+            officer_cache_days=limits.officer_cache_days,
         )
         return self._counter
 

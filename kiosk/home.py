@@ -76,6 +76,7 @@ class Home:
         rights: RightsSource | None = None,
         zone: str = "Asia/Jakarta",
         void_minutes: int = 10,
+        officer_cache_days: int = 30,
     ) -> Counter:
         """A counter with connections of its own, for the calling thread."""
         ledger = self.ledger()
@@ -91,6 +92,7 @@ class Home:
             rights=rights,
             zone=zone,
             void_minutes=void_minutes,
+            officer_cache_days=officer_cache_days,
             warnings=("stolen_disk_readable",) if self.keys.disk_theft_exposes else (),
         )
 

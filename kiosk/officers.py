@@ -13,34 +13,34 @@ from kiosk.ledger import OFFICER_DELAYS, Ledger
 from kiosk.officer_pin import delay_after, pin_holds
 from kiosk.values import OfficerSession
 
-CACHED_DAYS = 30
-"""Officers are cached for at most so long without sync."""
-
 
 class Officers:
     """Checks officers against the cache, and keeps their failures in the ledger."""
 
-    def __init__(self, ledger: Ledger, journal: Journal, clock: Clock, pepper: bytes, point: int) -> None:
+    def __init__(
+        self, ledger: Ledger, journal: Journal, clock: Clock, pepper: bytes, point: int, cached_days: int = 30
+    ) -> None:
         self._ledger = ledger
         self._journal = journal
         self._clock = clock
         self._pepper = pepper
         self._point = point
+        self._cached_days = cached_days
 
     def sign_in(self, cache: Cache, username: str, pin: str, synced_at_ms: int) -> OfficerSession:
         """Signs an officer in and records it.
 
         Raises OfficerFault: ``locked_out`` (detail ``wait_s``), ``unknown_officer``, ``wrong_pin`` (detail
-        ``wait_s``), ``officer_stale`` (nothing was synced for 30 days), ``officer_ended``.
+        ``wait_s``), ``officer_stale`` (nothing was synced for ``cached_days``), ``officer_ended``.
         """
         username = username.strip().lower()
         wait_s = self.wait_s(username)
         if wait_s > 0:
             raise OfficerFault("locked_out", f"wait {wait_s:.0f} s", wait_s=wait_s)
         now = self._clock.now()
-        if now - from_unix_ms(synced_at_ms) > timedelta(days=CACHED_DAYS):
+        if now - from_unix_ms(synced_at_ms) > timedelta(days=self._cached_days):
             raise OfficerFault(
-                "officer_stale", f"no sync for {CACHED_DAYS} days: officers are not known any more"
+                "officer_stale", f"no sync for {self._cached_days} days: officers are not known any more"
             )
         officer = cache.officer(username)
         # An unknown name costs the same delays, or names could be tried out.

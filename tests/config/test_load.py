@@ -36,7 +36,6 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
 def test_the_product_s_numbers() -> None:
     settings = Settings()
     assert settings.branding.card_name == "Kartu Metro Cerita"
-    assert settings.branding.card_short == "KMC"
     assert settings.branding.city == "Metro"
     assert settings.zone == "Asia/Jakarta"
     assert (settings.screen.session_s, settings.screen.warning_s) == (40, 20)
@@ -44,13 +43,13 @@ def test_the_product_s_numbers() -> None:
 
 
 def test_environment_wins_over_file_wins_over_default(tmp_path: Path) -> None:
-    text = '[screen]\nsession_s = 50\nlanguage = "en"\n'
+    text = '[screen]\nsession_s = 50\nreader_side = "left"\n'
     result = loaded(tmp_path, text, KMC_SCREEN__SESSION_S="60", KMC_READERS__NFC__ENABLED="false")
     assert result.settings.screen.session_s == 60
-    assert result.settings.screen.language == "en"
+    assert result.settings.screen.reader_side == "left"
     assert result.settings.readers.nfc.enabled is False
     assert result.origins["screen.session_s"] == "environment"
-    assert result.origins["screen.language"] == "file"
+    assert result.origins["screen.reader_side"] == "file"
     assert result.origins["screen.warning_s"] == "default"
 
 
@@ -63,7 +62,7 @@ def test_every_mistake_at_once_with_line_and_nearest_key(tmp_path: Path) -> None
     text = (
         'zone = "Asia/Jakata"\n'
         "[screen]\n"
-        'sesion_s = 40\nlanguage = "jv"\n'
+        'sesion_s = 40\nreader_side = "jv"\n'
         "[central]\n"
         "# a comment\n"
         'timeout_s = "soon"\n'
@@ -81,7 +80,7 @@ def test_every_mistake_at_once_with_line_and_nearest_key(tmp_path: Path) -> None
     assert {(m.where, m.key, m.line, m.nearest) for m in found} == {
         (file, "zone", 1, ""),
         (file, "screen.sesion_s", 3, "screen.session_s"),
-        (file, "screen.language", 4, ""),
+        (file, "screen.reader_side", 4, ""),
         (file, "central.timeout_s", 7, ""),
         (file, "readers.nfcc", 8, "readers.nfc"),
         (ENVIRONMENT, "KMC_CENTRAL__TIMEOUT", None, "KMC_CENTRAL__TIMEOUT_S"),
@@ -89,7 +88,7 @@ def test_every_mistake_at_once_with_line_and_nearest_key(tmp_path: Path) -> None
         (ENVIRONMENT, "KMC_LOG_LEVEL", None, "KMC_LOG__LEVEL"),
     }
     words = {m.key: str(m) for m in found}
-    assert "'id' or 'en', is 'jv'" in words["screen.language"]
+    assert "'left' or 'right', is 'jv'" in words["screen.reader_side"]
     assert (
         f"{file}:3: screen.sesion_s: there is no such setting; did you mean screen.session_s?"
         == words["screen.sesion_s"]
