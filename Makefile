@@ -39,7 +39,7 @@ soak: ## the long tests with full counts
 
 screenshots: ## pictures of every screen in build/screenshots
 	deploy/setup.sh run
-	$(BIN)/python -m ui.screenshots build/screenshots
+	$(BIN)/python tests/ui/screenshots.py build/screenshots
 
 lock: ## pin the newest versions that deploy/requirements*.in allow, with hashes
 	deploy/setup.sh test

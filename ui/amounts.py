@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from kiosk.benefit import number_text
 from kiosk.values import Text, VisitRow
 
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
+_FINEST = 1_000_000
+"""Shown units have a power of ten or the like of smallest units in them (``number_text``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +23,16 @@ class Amount:
     """The text for people with ``{}`` for the number, such as ``{} kg``."""
 
     def number(self, quantity: int) -> str:
-        """The number alone as typed in Indonesian, such as ``2,5``."""
-        return _plain(Decimal(quantity) / self.per_shown).replace(".", ",")
+        """The number alone as it is typed, such as ``2,5``."""
+        return number_text(quantity, self.per_shown)
 
     def text(self, quantity: int) -> Text:
-        """The quantity for people in both languages, such as ``2,5 kg`` and ``2.5 kg``."""
-        english = _grouped(Decimal(quantity) / self.per_shown)
-        indonesian = english.translate(str.maketrans(",.", ".,"))
-        return Text(self.pattern.id.format(indonesian), self.pattern.en.format(english))
+        """The quantity for people, such as ``2,5 kg``."""
+        number = self.number(quantity)
+        return Text(self.pattern.id.format(number), self.pattern.en.format(number))
 
     def parse(self, typed: str) -> int | None:
-        """Smallest units of a number typed in Indonesian (``1.500`` or ``2,5``), or None if it is none."""
+        """Smallest units of a number as typed (``1.500`` or ``2,5``), or None if it is none."""
         try:
             value = Decimal(typed.strip().replace(".", "").replace(",", "."))
         except InvalidOperation:
@@ -47,7 +49,7 @@ def amount_of(row: VisitRow) -> Amount:
     found_en = _NUMBER.search(row.quantity_text.en)
     if found and found_en:
         value = Decimal(found.group().replace(".", "").replace(",", "."))
-        if value > 0 and Decimal(row.quantity) % value == 0:
+        if value > 0 and Decimal(row.quantity) % value == 0 and _FINEST % int(row.quantity / value) == 0:
             return Amount(
                 int(row.quantity / value),
                 Text(_around(row.quantity_text.id, found), _around(row.quantity_text.en, found_en)),
@@ -59,13 +61,3 @@ def amount_of(row: VisitRow) -> Amount:
 def _around(text: str, number: re.Match[str]) -> str:
     before, after = text[: number.start()], text[number.end() :]
     return before.replace("{", "").replace("}", "") + "{}" + after.replace("{", "").replace("}", "")
-
-
-def _plain(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _grouped(value: Decimal) -> str:
-    text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -24,8 +24,6 @@ class CitizenModel(QObject):
     """States: attract, reading, result, fault, clearing; over them reader_gone and out_of_order."""
 
     changed = Signal()
-    listsReplaced = Signal()
-    """Never: the lists stay, their rows change (the linter wants it said)."""
     feedback = Signal(str)
     """``ok`` or ``attention``: what the tap sounds like."""
     languageReset = Signal()
@@ -98,7 +96,7 @@ class CitizenModel(QObject):
         """Whole seconds until the session ends, while the warning is shown."""
         return max(0, math.ceil(self._ends_at_s - self._schedule.now_s())) if self._warning else 0
 
-    @Property(QObject, notify=listsReplaced)
+    @Property(QObject, constant=True)
     def rows(self) -> Rows:
         """The programs."""
         return self._rows

@@ -22,9 +22,7 @@ class CounterPort(Protocol):
     def read_typed(self, card_no: str, session: OfficerSession, reason: str) -> Visit:
         """The same for a card number an officer typed. Raises CardFault, OfficerFault."""
 
-    def refresh(
-        self, visit: Visit, session: OfficerSession | None, checks: Checks = NO_CHECKS
-    ) -> Visit:
+    def refresh(self, visit: Visit, session: OfficerSession | None, checks: Checks = NO_CHECKS) -> Visit:
         """The visit with its states as of now."""
 
     def acquire(self, visit: Visit, session: OfficerSession) -> Sequence[Future[Any]]:

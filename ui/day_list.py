@@ -34,8 +34,6 @@ class DayList(QObject):
     """Today's pickups, newest first, and which one is about to be voided."""
 
     changed = Signal()
-    listsReplaced = Signal()
-    """Never: the lists stay, their rows change (the linter wants it said)."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -97,7 +95,7 @@ class DayList(QObject):
         """Why it is voided."""
         return self._reason.strip()
 
-    @Property(QObject, notify=listsReplaced)
+    @Property(QObject, constant=True)
     def rows(self) -> Rows:
         """The entries."""
         return self._rows

@@ -120,6 +120,11 @@ class KioskModel(QObject):
         return self._broken or (self._status.frozen if self._status else "")
 
     @Property(bool, notify=changed)
+    def dateInDoubt(self) -> bool:
+        """The kiosk is unsure of the date."""
+        return self._status is not None and "date_in_doubt" in self._status.warnings
+
+    @Property(bool, notify=changed)
     def statusKnown(self) -> bool:
         """The kiosk's own state has been read."""
         return self._status is not None

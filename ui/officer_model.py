@@ -29,8 +29,6 @@ class OfficerModel(QObject):
     """Stages: off, signin, unshown, waiting, person, confirm, recording, recorded, find, void, voiding."""
 
     changed = Signal()
-    listsReplaced = Signal()
-    """Never: the lists stay, their rows change (the linter wants it said)."""
     feedback = Signal(str)
     signedIn = Signal()
     signedOut = Signal()
@@ -150,12 +148,12 @@ class OfficerModel(QObject):
         """ISO birth date once the officer asked for it; else empty."""
         return self._birth
 
-    @Property(QObject, notify=listsReplaced)
+    @Property(QObject, constant=True)
     def rows(self) -> Rows:
         """The programs of the person."""
         return self._rows
 
-    @Property(QObject, notify=listsReplaced)
+    @Property(QObject, constant=True)
     def askedAbout(self) -> Rows:
         """Pickups recorded before an unclean stop."""
         return self._asked
@@ -529,9 +527,7 @@ class OfficerModel(QObject):
         self.confirmSent.emit()
         self._become("recording")
         self._worker.ask(
-            lambda counter: counter.confirm(
-                visit, program_id, quantity, collector, checks, session, reason
-            ),
+            lambda counter: counter.confirm(visit, program_id, quantity, collector, checks, session, reason),
             self._confirmed,
             self._not_confirmed,
         )

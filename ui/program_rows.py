@@ -39,9 +39,7 @@ _ORDER = {
 def in_order(rows: Sequence[VisitRow], shown: Sequence[str] = ()) -> list[VisitRow]:
     """What can be had first; rows already on the screen (``shown``, program ids) keep their places."""
     places = {program_id: place for place, program_id in enumerate(shown)}
-    return sorted(
-        rows, key=lambda row: (places.get(row.program_id, len(places)), _ORDER[row.state.code])
-    )
+    return sorted(rows, key=lambda row: (places.get(row.program_id, len(places)), _ORDER[row.state.code]))
 
 
 def hides_person(visit: Visit) -> bool:

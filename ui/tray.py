@@ -49,8 +49,6 @@ class TrayModel(QObject):
     """The cards, and which one lies on the reader or is held to the camera."""
 
     changed = Signal()
-    listsReplaced = Signal()
-    """Never: the lists stay, their rows change (the linter wants it said)."""
     _finished = Signal(str)
 
     def __init__(self, cards: Sequence[TrayCard], actions: TrayActions, parent: QObject) -> None:
@@ -65,7 +63,7 @@ class TrayModel(QObject):
         self._finished.connect(self._done, Qt.ConnectionType.QueuedConnection)
         self._draw()
 
-    @Property(QObject, notify=listsReplaced)
+    @Property(QObject, constant=True)
     def cards(self) -> Rows:
         """The cards."""
         return self._rows

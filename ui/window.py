@@ -266,9 +266,7 @@ def run_window(
     """
     application = make_application()
     qInstallMessageHandler(log_qt)
-    window = KioskWindow(
-        counter_factory, settings, counter_closer=counter_closer, on_feedback=on_feedback
-    )
+    window = KioskWindow(counter_factory, settings, counter_closer=counter_closer, on_feedback=on_feedback)
     signals = QuitSignals(window)
     if on_ready is not None:
         told = on_ready

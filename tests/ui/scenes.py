@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import scripted_counter as script
 from PySide6.QtCore import Qt
-from scripted_counter import ScriptedCounter, counter_with, tap
-from stage import Stage
 
-from kiosk.errors import CardFault, OfficerFault
-from kiosk.values import Grade, Medium
+from kiosk.errors import OfficerFault
+from kiosk.values import Grade
+from tests.ui import scripted_counter as script
+from tests.ui.scripted_counter import ScriptedCounter, counter_with
+from tests.ui.stage import Stage
 
 OFFLINE = replace(script.STATUS, online=False, waiting=12, data_as_of="2026-11-23T06:10:00+07:00")
 
@@ -26,7 +25,7 @@ def attract(width: int, height: int) -> Stage:
 def attract_qr_only(width: int, height: int) -> Stage:
     stage = attract(width, height)
     stage.post("gone", "reader_gone")
-    stage.until(lambda: not stage.kiosk.tapReady)
+    stage.until(lambda: not stage.of_kiosk("tapReady"))
     return stage
 
 
@@ -101,7 +100,7 @@ def _fault(code: str) -> Callable[[int, int], Stage]:
     def make(width: int, height: int) -> Stage:
         stage = attract(width, height)
         stage.post("fault", code)
-        stage.until(lambda: stage.citizen.state == "fault")
+        stage.until(lambda: stage.state == "fault")
         return stage
 
     return make
@@ -111,7 +110,7 @@ def reader_gone(width: int, height: int) -> Stage:
     stage = attract(width, height)
     stage.post("gone", "reader_gone")
     stage.post("gone", "camera_gone", source="qr")
-    stage.until(lambda: stage.citizen.state == "reader_gone")
+    stage.until(lambda: stage.state == "reader_gone")
     return stage
 
 
@@ -156,7 +155,7 @@ def waiting(width: int, height: int) -> Stage:
 def waiting_fault(width: int, height: int) -> Stage:
     stage = waiting(width, height)
     stage.post("fault", "card_wrong_chip")
-    stage.until(lambda: stage.officer.message != "")
+    stage.until(lambda: stage.of_officer("message") != "")
     return stage
 
 
@@ -207,7 +206,7 @@ def confirm_less(width: int, height: int) -> Stage:
 def recorded(width: int, height: int) -> Stage:
     stage = confirm(width, height)
     stage.key(Qt.Key.Key_Return)
-    stage.until(lambda: stage.officer.stage == "recorded")
+    stage.until(lambda: stage.pane == "recorded")
     return stage
 
 
@@ -216,7 +215,7 @@ def refused(width: int, height: int) -> Stage:
     stage.counter.failures["confirm"] = OfficerFault("already_taken")
     stage.counter._taken["beras-bulanan"] = "IRM1-0420"
     stage.key(Qt.Key.Key_Return)
-    stage.until(lambda: stage.officer.message == "already_taken")
+    stage.until(lambda: stage.of_officer("message") == "already_taken")
     return stage
 
 
@@ -279,9 +278,8 @@ SCENES: dict[str, Callable[[int, int], Stage]] = {
     "unshown": unshown,
 }
 
-CITIZEN = tuple(name for name in SCENES if name.startswith(("attract", "reading", "result", "warning"))) + (
-    "clearing", "fault-two", "fault-foreign", "fault-lifted", "fault-lost", "fault-expired", "reader-gone",
-    "out-of-order",
-)  # fmt: skip
-
-__all__ = ["CITIZEN", "SCENES", "CardFault", "Medium", "Stage", "tap"]
+CITIZEN = tuple(
+    name
+    for name in SCENES
+    if name.startswith(("attract", "reading", "result", "warning", "clearing", "fault", "reader", "out"))
+)

@@ -9,13 +9,18 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import scenes  # noqa: E402
-
+from tests.ui import scenes  # noqa: E402
+from tests.ui.stage import Stage  # noqa: E402
 from ui.window import make_application  # noqa: E402
 
 SIZES = ((1280, 800), (1080, 1920), (1024, 600), (1920, 1080))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)
 
 
 def main(arguments: list[str]) -> int:
@@ -25,10 +30,10 @@ def main(arguments: list[str]) -> int:
         return 2
     out = Path(arguments[0])
     out.mkdir(parents=True, exist_ok=True)
-    sizes = [tuple(map(int, a.split("x"))) for a in arguments[1:] if a[0].isdigit()] or SIZES
+    sizes = [_size(a) for a in arguments[1:] if a[0].isdigit()] or SIZES
     wanted = [a for a in arguments[1:] if not a[0].isdigit()]
     application = make_application()
-    chosen: dict[str, Callable[..., scenes.Stage]] = {
+    chosen: dict[str, Callable[[int, int], Stage]] = {
         name: make for name, make in scenes.SCENES.items() if not wanted or name in wanted
     }
     for width, height in sizes:

@@ -28,6 +28,8 @@ from kiosk.values import (
 )
 
 BERAS = Text("beras", "rice")
+ONCE = Text("1 kali", "1 time")
+SERVICE = Text("layanan", "service")
 
 
 def row(
@@ -36,8 +38,8 @@ def row(
     state: ProgramState,
     *,
     quantity: int = 1,
-    quantity_text: Text = Text("1 kali", "1 time"),
-    benefit: Text = Text("layanan", "service"),
+    quantity_text: Text = ONCE,
+    benefit: Text = SERVICE,
     agency: str = "Dinas Sosial",
     counter: str = "Loket 2",
     **more: Any,
@@ -65,7 +67,7 @@ NOT_YET = row(
 DOCUMENT = row(
     "transpor", Text("Uang transpor sekolah", "School transport money"),
     ProgramState(StateCode.NEEDS_DOCUMENT, documents=("ktp", "kk")), quantity=200_000,
-    quantity_text=Text("Rp 200.000", "Rp 200,000"), benefit=Text("uang transpor", "transport money"),
+    quantity_text=Text("Rp 200.000", "Rp 200.000"), benefit=Text("uang transpor", "transport money"),
     documents=("ktp", "kk"), collectors=("holder", "guardian", "representative"),
 )  # fmt: skip
 ELSEWHERE = row(
@@ -81,7 +83,9 @@ GRADE = row(
     "kia", Text("Layanan Kartu Identitas Anak", "Child identity card service"),
     ProgramState(StateCode.GRADE_TOO_LOW), officer_check_lifts=True,
 )  # fmt: skip
-DOUBT = row("cek", Text("Periksa kesehatan gratis", "Free health check"), ProgramState(StateCode.DATE_IN_DOUBT))
+DOUBT = row(
+    "cek", Text("Periksa kesehatan gratis", "Free health check"), ProgramState(StateCode.DATE_IN_DOUBT)
+)
 CHECKING = row(
     "gizi", Text("Makanan tambahan balita", "Supplementary food for toddlers"),
     ProgramState(StateCode.CHECKING), quantity=4, quantity_text=Text("4 kotak", "4 boxes"),

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QPoint, QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtQuick import QQuickItem
 from PySide6.QtTest import QTest
-from scripted_counter import ManualSchedule, ScriptedCounter, tap
 
 from kiosk.values import CardRead
+from tests.ui.scripted_counter import ManualSchedule, ScriptedCounter, tap
 from ui.events import ReaderNotice
 from ui.window import KioskWindow, WindowSettings
 
@@ -41,23 +41,53 @@ class Stage:
         self.form = self.window.form
         self.day = self.window.day
         self.kiosk = self.window.kiosk
+        self.results = 0
+        self.citizen.resultSet.connect(self._count_result)
+        self.officer.resultSet.connect(self._count_result)
         self.window.show()
-        self.until(lambda: bool(self.kiosk.statusKnown) or self.kiosk.frozen != "")
+        self.until(lambda: bool(self.of_kiosk("statusKnown") or self.of_kiosk("frozen")))
+
+    def of_kiosk(self, name: str) -> Any:
+        """A property of the kiosk's model."""
+        return self.kiosk.property(name)
+
+    def of_citizen(self, name: str) -> Any:
+        """A property of the citizen's model."""
+        return self.citizen.property(name)
+
+    def of_officer(self, name: str) -> Any:
+        """A property of the officer's model."""
+        return self.officer.property(name)
+
+    def of_form(self, name: str) -> Any:
+        """A property of the form before a pickup."""
+        return self.form.property(name)
+
+    @property
+    def state(self) -> str:
+        """The citizen's page."""
+        return str(self.of_citizen("state"))
+
+    @property
+    def pane(self) -> str:
+        """The officer's pane."""
+        return str(self.of_officer("stage"))
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
         """Run the event loop until the condition holds; fail if it does not in time."""
         end_s = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > end_s:
-                raise AssertionError(
-                    f"waited in vain: citizen {self.citizen.state}, officer {self.officer.stage}"
-                )
+                raise AssertionError(f"waited in vain: citizen {self.state}, officer {self.pane}")
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
             QCoreApplication.sendPostedEvents()
 
+    def _count_result(self) -> None:
+        self.results += 1
+
     def settle(self) -> None:
         """Until every question has its answer on the screen."""
-        self.until(lambda: not self.window.worker._waiting)
+        self.until(lambda: self.window.worker.waiting == 0)
         for _ in range(3):
             QCoreApplication.processEvents()
             QCoreApplication.sendPostedEvents()
@@ -66,7 +96,7 @@ class Stage:
         """Both readers are ready."""
         self.post("ready")
         self.post("ready", source="qr")
-        self.until(lambda: bool(self.kiosk.qrReady))
+        self.until(lambda: bool(self.of_kiosk("qrReady")))
 
     def post(self, kind: Any, code: str = "", read: CardRead | None = None, source: Any = "nfc") -> None:
         """What a reader saw."""
@@ -74,24 +104,21 @@ class Stage:
 
     def tap(self, read: CardRead | None = None) -> None:
         """Tap and wait for the answer on the screen."""
-        seen: list[int] = []
-        mark = seen.append
-        self.citizen.resultSet.connect(lambda: mark(1))
-        self.officer.resultSet.connect(lambda: mark(1))
+        before = self.results
         self.post("read", read=read or tap())
-        self.until(lambda: bool(seen))
+        self.until(lambda: self.results > before)
         self.settle()
 
     def sign_in(self, username: str = "dewi") -> None:
         """An officer signs in by the keyboard."""
         self.key(Qt.Key.Key_F4)
-        self.until(lambda: self.officer.stage == "signin")
+        self.until(lambda: self.pane == "signin")
         self.settle()
         self.type(username)
         self.key(Qt.Key.Key_Return)
         self.type("2468")
         self.key(Qt.Key.Key_Return)
-        self.until(lambda: bool(self.officer.isSignedIn))
+        self.until(lambda: bool(self.of_officer("isSignedIn")))
         self.settle()
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -102,7 +129,10 @@ class Stage:
     def type(self, text: str) -> None:
         """Type characters on the window."""
         for character in text:
-            QTest.keyClick(self.window.view, character)
+            key = Qt.Key(ord(character.upper()))
+            for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+                event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, character)
+                QCoreApplication.sendEvent(self.window.view, event)
 
     def click(self, item: QQuickItem) -> None:
         """A real click in the middle of an item."""
@@ -130,9 +160,8 @@ class Stage:
     def button(self, label: str) -> QQuickItem:
         """The visible button with that label."""
         for item in self.items():
-            if item.metaObject().className().startswith(("PushButton", "Choice")):
-                if item.property("label") == label:
-                    return item
+            if is_button(item) and item.property("label") == label:
+                return item
         raise AssertionError(f"no button {label!r} among {self.texts()}")
 
     def grab(self) -> QImage:
@@ -150,6 +179,11 @@ class Stage:
 def is_text(item: QQuickItem) -> bool:
     """Whether the item is a Text or TextInput."""
     return item.inherits("QQuickText") or item.inherits("QQuickTextInput")
+
+
+def is_button(item: QQuickItem) -> bool:
+    """Whether the item is one of our buttons or choices."""
+    return item.metaObject().className().startswith(("PushButton", "Choice"))
 
 
 def _visible(item: QQuickItem) -> Iterator[QQuickItem]:

@@ -216,6 +216,10 @@
         <source>Kiosk dihentikan (%1). Panggil teknisi.</source>
         <translation>Kiosk stopped (%1). Call a technician.</translation>
     </message>
+    <message>
+        <source>Tanggal kiosk belum pasti.</source>
+        <translation>The kiosk is unsure of the date.</translation>
+    </message>
 </context>
 <context>
     <name>OfficerRow</name>
@@ -518,6 +522,14 @@
         <translation>birth certificate</translation>
     </message>
     <message>
+        <source>kartu pelajar</source>
+        <translation>student card</translation>
+    </message>
+    <message>
+        <source>surat dokter</source>
+        <translation>doctor&apos;s letter</translation>
+    </message>
+    <message>
         <source>surat kuasa</source>
         <translation>letter of authority</translation>
     </message>
@@ -702,8 +714,28 @@
         <translation>father</translation>
     </message>
     <message>
+        <source>nenek</source>
+        <translation>grandmother</translation>
+    </message>
+    <message>
+        <source>kakek</source>
+        <translation>grandfather</translation>
+    </message>
+    <message>
         <source>kakek/nenek</source>
         <translation>grandparent</translation>
+    </message>
+    <message>
+        <source>bibi</source>
+        <translation>aunt</translation>
+    </message>
+    <message>
+        <source>paman</source>
+        <translation>uncle</translation>
+    </message>
+    <message>
+        <source>saudara</source>
+        <translation>sibling</translation>
     </message>
     <message>
         <source>wali</source>
@@ -766,6 +798,18 @@
         <translation>No such user name at this service point.</translation>
     </message>
     <message>
+        <source>Masa tugas petugas ini sudah berakhir.</source>
+        <translation>This officer&apos;s account has ended.</translation>
+    </message>
+    <message>
+        <source>Sesi petugas sudah berakhir. Masuk lagi.</source>
+        <translation>The officer&apos;s session has ended. Sign in again.</translation>
+    </message>
+    <message>
+        <source>Data itu tidak disimpan di kiosk.</source>
+        <translation>That is not kept at the kiosk.</translation>
+    </message>
+    <message>
         <source>Data petugas sudah lama. Sambungkan kiosk dulu.</source>
         <translation>Officer data is too old. Connect the kiosk first.</translation>
     </message>
@@ -796,6 +840,18 @@
     <message>
         <source>Kiosk ini dihentikan. Panggil teknisi.</source>
         <translation>This kiosk is stopped. Call a technician.</translation>
+    </message>
+    <message>
+        <source>Hak ini ada di titik layanan lain.</source>
+        <translation>This right lies at another service point.</translation>
+    </message>
+    <message>
+        <source>Program ini sedang diblokir untuk pemegang.</source>
+        <translation>This program is blocked for the holder.</translation>
+    </message>
+    <message>
+        <source>Tanggal kiosk belum pasti. Penyelia harus memastikannya.</source>
+        <translation>The kiosk is unsure of the date. A supervisor must confirm it.</translation>
     </message>
     <message>
         <source>Program ini belum bisa diserahkan sekarang.</source>

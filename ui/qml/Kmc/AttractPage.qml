@@ -142,7 +142,7 @@ Rectangle {
             visible: !root.reading && !root.kiosk.tapReady && root.kiosk.qrReady
             text: qsTr("Alat pembaca terputus. Panggil petugas.")
             capMm: Theme.body
-            color: Theme.gold
+            color: Theme.goldText
         }
     }
 

@@ -26,7 +26,7 @@ Item {
             text: root.cardName
             capMm: Theme.small
             font.bold: true
-            color: root.onDark ? Theme.gold : Theme.deep
+            color: root.onDark ? Theme.goldText : Theme.deep
         }
 
         Label {

@@ -34,6 +34,8 @@ QtObject {
     readonly property color deep: "#07332E"
     readonly property color deepSoft: "#0F4A43"
     readonly property color gold: "#F4BE4A"
+    // gold light enough for text on deep: 10:1
+    readonly property color goldText: "#FFDC8C"
     readonly property color white: "#FFFFFF"
 
     readonly property color good: "#0E6B3B"

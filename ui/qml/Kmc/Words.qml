@@ -67,6 +67,10 @@ QtObject {
             return qsTr("foto di kartu dan KTP cocok");
         case "akta":
             return qsTr("akta kelahiran");
+        case "kartu_pelajar":
+            return qsTr("kartu pelajar");
+        case "surat_dokter":
+            return qsTr("surat dokter");
         case "surat_kuasa":
             return qsTr("surat kuasa");
         case "buku_kia":
@@ -293,8 +297,20 @@ QtObject {
             return qsTr("ibu");
         case "father":
             return qsTr("ayah");
+        case "grandmother":
+            return qsTr("nenek");
+        case "grandfather":
+            return qsTr("kakek");
         case "grandparent":
             return qsTr("kakek/nenek");
+        case "aunt":
+            return qsTr("bibi");
+        case "uncle":
+            return qsTr("paman");
+        case "sister":
+        case "brother":
+        case "sibling":
+            return qsTr("saudara");
         default:
             return qsTr("wali");
         }
@@ -347,6 +363,12 @@ QtObject {
             return qsTr("Terlalu sering salah. Coba lagi dalam %1 detik.").arg(number);
         case "unknown_officer":
             return qsTr("Nama pengguna tidak ada di titik layanan ini.");
+        case "officer_ended":
+            return qsTr("Masa tugas petugas ini sudah berakhir.");
+        case "not_signed_in":
+            return qsTr("Sesi petugas sudah berakhir. Masuk lagi.");
+        case "not_kept_here":
+            return qsTr("Data itu tidak disimpan di kiosk.");
         case "officer_stale":
             return qsTr("Data petugas sudah lama. Sambungkan kiosk dulu.");
         case "already_taken":
@@ -363,6 +385,16 @@ QtObject {
             return qsTr("Kartu perlu ditempel, atau cocokkan foto dan KTP.");
         case "frozen":
             return qsTr("Kiosk ini dihentikan. Panggil teknisi.");
+        case "held_elsewhere":
+            return qsTr("Hak ini ada di titik layanan lain.");
+        case "blocked":
+            return qsTr("Program ini sedang diblokir untuk pemegang.");
+        case "date_in_doubt":
+            return qsTr("Tanggal kiosk belum pasti. Penyelia harus memastikannya.");
+        case "right_closed":
+        case "ended":
+        case "not_yet":
+        case "unknown_program":
         case "not_ready":
             return qsTr("Program ini belum bisa diserahkan sekarang.");
         case "not_now":
@@ -383,6 +415,7 @@ QtObject {
         case "voided":
             return qsTr("Pembatalan tercatat.");
         case "reason":
+        case "reason_missing":
             return qsTr("Isi alasannya.");
         case "program_fault":
         case "counter_missing":
