@@ -6,7 +6,6 @@ import fcntl
 import json
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded
-from config.load import load as load_settings
 from drivers.commands import Feedback
 from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
@@ -25,13 +23,15 @@ from kiosk.values import CardRead, Mode
 from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
 
 if TYPE_CHECKING:
-    from kiosk.demonstration import Demonstration
     from sync.kiosk_end import CentralAddress
+    from ui.tray import TrayWindow
 
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "kiosk.cli")
 STATION_START_S = 20.0
+TAP_S = 1.0
+HELD_S = 3600.0
 WINDOW_PX = (1280, 800)
 """Size of a window that does not cover the screen."""
 
@@ -317,13 +317,16 @@ def run(
             officer_cache_days=limits.officer_cache_days,
         )
 
+    trays: list[TrayWindow] = []
+
     def start(window: KioskWindow) -> None:
         words.attach(window.post_reader_event)
         processes.start()
         if with_window is not None:
             with_window(window)
         if with_tray and processes.has_station:
-            open_tray(loaded.home)
+            trays.append(card_tray(loaded.home))
+            trays[0].show()
 
     with OneAtATime(loaded.home):
         try:
@@ -336,75 +339,37 @@ def run(
                 with_window=start,
             )
         finally:
+            for tray in trays:
+                tray.close()
             processes.stop()
             rights.close()
 
 
+def card_tray(home: Path) -> TrayWindow:
+    """The window of virtual cards, whose buttons give orders to the station."""
+    from ui.tray import TrayWindow, TrayActions, TrayCard
+
+    def order(do: str, card_no: str = "", hold_s: float = 0.0) -> object:
+        given: dict[str, Any] = {"do": do}
+        if card_no:
+            given["card_no"] = card_no
+        if hold_s:
+            given["hold_s"] = hold_s
+        return ask_station(home, given)
+
+    cards = [
+        TrayCard(str(card["card_no"]), str(card["label"]), str(card["holder"]), str(card["chip"]))
+        for card in ask_station(home, {"do": "list"})["cards"]
+    ]
+    actions = TrayActions(
+        tap=lambda card_no: order("tap", card_no, TAP_S),
+        put=lambda card_no: order("put", card_no),
+        lift=lambda: order("lift"),
+        show_qr=lambda card_no: order("show_qr", card_no, HELD_S),
+        hide_qr=lambda: order("hide_qr"),
+    )
+    return TrayWindow(cards, actions)
+
+
 def _close(counter: Any) -> None:
     counter.close()
-
-
-TOUR_FOLDER = Path("build/tour")
-
-
-def play_tour(demonstration: Demonstration, url: str) -> int:
-    """Plays the main job at a window that nobody sees; pictures and transcript go to ``build/tour``.
-
-    Raises EnvironmentFault ``tour_stuck`` or ``tour_wrong`` where the job does not work.
-    """
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    os.environ.update(demonstration.kiosk_environment(url) | {"KMC_SCREEN__FULLSCREEN": "false"})
-    from ui.guide import Guide
-    from ui.tour import play
-
-    shutil.rmtree(TOUR_FOLDER, ignore_errors=True)
-    guides: list[Guide] = []
-    around = _TourSurroundings(demonstration)
-
-    def start(window: Any) -> None:
-        guides.append(Guide(window, TOUR_FOLDER))
-
-    def begin(window: Any) -> None:
-        try:
-            play(guides[0], around)
-        except EnvironmentFault as fault:
-            around.fault = fault
-        window.view.close()
-
-    code = run(load_settings(), with_window=start, on_ready=begin, with_tray=False)
-    if guides:
-        (TOUR_FOLDER / "transcript.txt").write_text("\n".join(guides[0].transcript) + "\n", encoding="utf-8")
-    if around.fault is not None:
-        raise around.fault
-    print(f"The tour is in {TOUR_FOLDER}: pictures and transcript.txt.", flush=True)
-    return code
-
-
-class _TourSurroundings:
-    """The demonstration's people and switches, as the tour asks for them."""
-
-    mother = "5111592852"
-    father = "8533711431"
-    elsewhere = "2897181026"
-    copied = "bad-copied"
-    officer = ("rina", "240517")
-
-    def __init__(self, demonstration: Demonstration) -> None:
-        self.fault: EnvironmentFault | None = None
-        self._demonstration = demonstration
-
-    def tap(self, card: str) -> None:
-        ask_station(self._demonstration.kiosk_home, {"do": "tap", "card_no": card, "hold_s": 1.0})
-
-    def show_qr(self, card: str) -> None:
-        ask_station(self._demonstration.kiosk_home, {"do": "show_qr", "card_no": card, "hold_s": 2.0})
-
-    def stop_central(self) -> None:
-        self._demonstration.stop_central()
-
-    def start_central(self) -> None:
-        self._demonstration.start_central()
-
-    def records_at_central(self) -> list[str]:
-        records: Any = self._demonstration.central("journal", "list")
-        return [str(record["type"]) for record in records]

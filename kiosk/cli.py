@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_enrol(arguments: argparse.Namespace) -> int:
     """``enrol``."""
-    from kiosk.clock import SystemClock
     from kiosk.app import central_address
+    from kiosk.clock import SystemClock
     from sync.enrolling import enrol
 
     loaded = settings_or_fault()
@@ -77,10 +77,16 @@ def run_window(arguments: argparse.Namespace) -> int:
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """``demo``."""
-    from kiosk.app import play_tour
-    from kiosk.demonstration import run
+    from kiosk import demonstration, tour
 
-    return run(arguments.folder.absolute(), play_tour, tour=arguments.tour)
+    def play(running: demonstration.Demonstration, url: str) -> int:
+        from kiosk.app import run
+        from ui.guide import Guide
+        from ui.tour import play as story
+
+        return tour.play_tour(running, url, run, Guide, story)
+
+    return demonstration.run(arguments.folder.absolute(), play, tour=arguments.tour)
 
 
 def run_read_nfc(arguments: argparse.Namespace) -> int:
