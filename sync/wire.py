@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from kiosk import feed_rows
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_RECORDS: Final = 1000
@@ -21,6 +20,8 @@ MAX_RIGHTS: Final = 500
 MAX_GRANTS: Final = 500
 MAX_ROWS: Final = 5000
 MAX_WAIT_S: Final = 60.0
+MAX_CURSOR: Final = 16_000
+"""Characters; one bucket takes about 20."""
 ANSWER_HEADER: Final = "KMC-Answer"
 
 
@@ -177,7 +178,7 @@ class PollRequest(Request):
     queue: Count = 0
     highest_grant_rev: Count = 0
     grants_digest: str = Field(default="0", pattern=r"^[0-9]{1,20}$")
-    cursor: str = Field(default="", max_length=2000)
+    cursor: str = Field(default="", max_length=MAX_CURSOR)
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] = 0.0
 
 
@@ -253,45 +254,11 @@ def officer_bucket(point_id: int) -> str:
     return f"o{point_id}"
 
 
-FEED_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "agency": ("id", "name", "short"),
-    "point": ("id", "name", "district", "kind"),
-    "kiosk": ("id", "point_id", "counter", "keeper", "state"),
-    "program": ("id", "version", "doc"),
-    "denied_card": ("card_no", "issue_no", "reason", "since"),
-    "keyset": ("id", "doc"),
-    "holder": (
-        "id", "card_no", "issue_no", "name", "birth", "nik_last4", "nik_hash", "family_id", "point_id",
-        "status",
-    ),
-    "guardian": ("id", "child_id", "guardian_id", "relation", "valid_from", "valid_until", "revoked_at"),
-    "entitlement": (
-        "id", "version", "subject", "program_id", "quantity", "valid_from", "valid_until", "status",
-    ),
-    "right": (
-        "right", "held_by", "point_id", "quantity", "spent", "last_at", "last_point_id", "last_ref",
-    ),
-    "officer": ("username", "name", "role", "point_id", "pin_hash", "valid_until"),
-}  # fmt: skip
-"""Columns of each kind of row, in the order of the wire."""
-
-FEED_KEYS: Final[Mapping[str, int]] = {kind: 2 if kind == "denied_card" else 1 for kind in FEED_COLUMNS}
-"""How many leading columns are a row's key; a tombstone carries just these."""
+FEED_COLUMNS: Final = feed_rows.COLUMNS
+FEED_KEYS: Final = feed_rows.KEYS
+row_hash = feed_rows.row_hash
+checksum_of = feed_rows.checksum_of
 
 CITY_KINDS: Final = ("agency", "point", "kiosk", "program", "denied_card", "keyset")
 POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right")
 OFFICER_KINDS: Final = ("officer",)
-
-
-def row_hash(kind: str, values: Sequence[Any]) -> int:
-    """First 8 bytes, as a signed big-endian integer, of SHA-256 of the row's canonical JSON.
-
-    ``values`` are the row's columns in FEED_COLUMNS order: text, integers or null.
-    """
-    text = json.dumps([kind, *values], separators=(",", ":"), ensure_ascii=False)
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big", signed=True)
-
-
-def checksum_of(hashes: Iterable[int]) -> str:
-    """Sum of row hashes modulo 2^64, as unsigned decimal text."""
-    return str(sum(hashes) % 2**64)

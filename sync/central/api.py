@@ -20,6 +20,7 @@ from sync.central import acquire, changes, enrol, intake, poll
 from sync.central.gate import Caller, Gate, error_body, status_of
 from sync.central.state import Central
 from sync.wire import (
+    MAX_CURSOR,
     ChangesAnswer,
     EnrolAnswer,
     EnrolRequest,
@@ -105,7 +106,7 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
             await hub.wait(min(left, poll.WAKE_S))
 
     @app.get("/v1/changes", response_model=ChangesAnswer, responses=ERRORS)
-    async def get_changes(request: Request, cursor: str = Query("", max_length=2000)) -> Response:
+    async def get_changes(request: Request, cursor: str = Query("", max_length=MAX_CURSOR)) -> Response:
         """One page of what changed behind the cursor."""
         point_id = await run_in_threadpool(_check_current, central, _caller(request), even_frozen=True)
         return _json(await run_in_threadpool(changes.page, central, point_id, cursor))
@@ -156,5 +157,8 @@ def _add_fault_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(_: Request, fault: HTTPException) -> Response:
+        if fault.status_code == 400:
+            # The framework's word for a body that its JSON parser gave up on.
+            return Response(error_body("body_invalid", "not JSON"), 422, media_type=JSON)
         code = {404: "not_found", 405: "method_not_allowed"}.get(fault.status_code, "http_error")
         return Response(error_body(code, str(fault.detail)), fault.status_code, media_type=JSON)

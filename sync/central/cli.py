@@ -302,3 +302,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_chip(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chip", choices=["NTAG215", "FeliCa", "DESFire"], default="NTAG215")
     parser.add_argument("--uid", default="", help="the chip's UID in hex; made up in a demonstration")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

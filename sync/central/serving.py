@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -54,4 +56,20 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
         )
         name = f"[{host}]" if ":" in host else host
         listening(f"http://{name}:{bound.getsockname()[1]}")
-        _Server(config, hub).run(sockets=[bound])
+        with _signals_end_it():
+            _Server(config, hub).run(sockets=[bound])
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """uvicorn raises the signal that ended it once more: it has done its work and is to do nothing then."""
+    before = {name: signal.signal(name, _ignore) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _ignore(_sig: int, _frame: FrameType | None) -> None:
+    """Does nothing."""

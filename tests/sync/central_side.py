@@ -20,6 +20,7 @@ from kiosk.keyset import KeySet, open_keyset
 from kiosk.program import Program
 from kiosk.values import Mode
 from sync.central import importing, kiosk_rows, placement, state
+from sync.central.identity_numbers import card_no_of
 from sync.central.import_format import (
     Agency,
     Entitlement,
@@ -37,6 +38,7 @@ from sync.wire import ANSWER_HEADER, JournalAnswer, PollAnswer, RightAnswer, fro
 
 START = 1_795_500_000
 """24 November 2026, 13:00 in Metro."""
+CARD_1 = card_no_of(1)
 RICE = "h1/beras/2026-11"
 NEXT_RICE = "h1/beras/2026-12"
 
@@ -89,14 +91,15 @@ def program(program_id: str = "beras", **changes: Any) -> Program:
 
 
 def holder(number: int, point_id: int = 1, family_id: int = 1) -> Holder:
-    """A generated holder."""
+    """A generated holder; the lower the number, the older."""
+    birth = date(1980 + number, 1, 1)
     return Holder(
         id=number,
-        card_no=f"{number:010d}",
+        card_no=card_no_of(number),
         name=f"Holder {number}",
         sex="m",
-        birth=date(1980, 1, 1),
-        nik=f"990101010180{number:04d}",
+        birth=birth,
+        nik=f"9901010101{birth:%y}{number:04d}",
         family_id=family_id,
         point_id=point_id,
     )
@@ -176,13 +179,19 @@ class PlainKiosk:
 
     async def enrol(self, central: Central, kiosk_id: str) -> PlainKiosk:
         """Enrols with a new ticket; rights of the point are placed by the next tick."""
+        await self.enrol_unsealed(central, kiosk_id)
+        assert self.last is not None
+        self.check_seal(self.last)
+        return self
+
+    async def enrol_unsealed(self, central: Central, kiosk_id: str) -> PlainKiosk:
+        """The same where central's time is not this kiosk's."""
         response = await self.enrol_with(kiosk_rows.new_ticket(central, kiosk_id))
         assert response.status_code == 200, response.text
         body = response.json()
         roots = (from_base64(body["roots"][0]), from_base64(body["roots"][1]))
         self.keyset = open_keyset(from_base64(body["keyset"]), roots)
         self.kiosk, self.gen = kiosk_id, _gen_of(body["enrolment"])
-        self.check_seal(response)
         return self
 
     async def enrol_with(self, ticket: str) -> httpx.Response:
@@ -274,7 +283,7 @@ class PlainKiosk:
                 "mode": "strict",
                 "program_version": "beras@1",
                 "officer": "ani",
-                "card": "0000000001",
+                "card": CARD_1,
                 "assurance": "p1",
                 "detail": {"spends": spends, "entitlement": [1, 1], "collector": "holder", "checks": []},
             }

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from kiosk.cache import COLUMNS, KEYS
+from kiosk.feed_rows import COLUMNS, KEYS
 from kiosk.errors import CentralFault
 from sync.central import changes, feed, importing
 from sync.central.cards import issue, revoke
 from sync.central.feed import FeedChanges
 from sync.central.state import Central
 from sync.wire import CITY, FEED_COLUMNS, FEED_KEYS, checksum_of, row_hash
-from tests.sync.central_side import RICE, PlainKiosk, city, holder
+from tests.sync.central_side import CARD_1, RICE, PlainKiosk, city, holder
 
 pytestmark = pytest.mark.anyio
 Rows = dict[tuple[str, str], dict[tuple[Any, ...], list[Any]]]
@@ -100,7 +100,7 @@ def revoke_and_move(central: Central) -> None:
     """Changes, additions and removals."""
     issue(central, 1, "NTAG215", bytes.fromhex("04aabbccddeeff"))
     issue(central, 1, "NTAG215", bytes.fromhex("04aabbccddee01"))
-    revoke(central, "0000000001", 2, "lost")
+    revoke(central, CARD_1, 2, "lost")
     importing.apply(central, city(holders=(holder(2, 2),), entitlements=(), guardians=()))
 
 
@@ -125,8 +125,8 @@ def test_cards_out_of_use_are_denied_with_a_date(central: Central) -> None:
     copy = Copy().follow(central)
     day = "2026-11-24"
     assert copy.of("denied_card") == [
-        ["0000000001", 1, "replaced", day],
-        ["0000000001", 2, "lost", day],
+        [CARD_1, 1, "replaced", day],
+        [CARD_1, 2, "lost", day],
     ]
     assert next(row for row in copy.of("holder") if row[0] == 1)[2] == 2
 
