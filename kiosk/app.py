@@ -347,7 +347,7 @@ def run(
 
 def card_tray(home: Path) -> TrayWindow:
     """The window of virtual cards, whose buttons give orders to the station."""
-    from ui.tray import TrayWindow, TrayActions, TrayCard
+    from ui.tray import TrayActions, TrayCard, TrayWindow
 
     def order(do: str, card_no: str = "", hold_s: float = 0.0) -> object:
         given: dict[str, Any] = {"do": do}

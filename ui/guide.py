@@ -57,9 +57,7 @@ class Guide:
 
     def officer_at(self, stage: str) -> None:
         """Waits until the officer's screen is at this stage and can be used."""
-        self.until(
-            f"the officer's {stage}", lambda: self.officer("stage") == stage and not self.is_busy()
-        )
+        self.until(f"the officer's {stage}", lambda: self.officer("stage") == stage and not self.is_busy())
 
     def citizen_at(self, state: str) -> None:
         """Waits until the citizen's screen is in this state."""
@@ -76,7 +74,8 @@ class Guide:
     def type(self, text: str) -> None:
         """Types characters on the window."""
         for character in text:
-            QTest.keyClick(self.window.view, character)
+            # The stubs leave out the overload for characters.
+            QTest.keyClick(self.window.view, character)  # type: ignore[call-overload]
 
     def click(self, item: QQuickItem) -> None:
         """Clicks in the middle of an item."""

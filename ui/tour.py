@@ -115,9 +115,7 @@ def _officer_offline(guide: Guide, around: Surroundings) -> None:
 def _tap_for_officer(guide: Guide, around: Surroundings, card: str) -> None:
     before = guide.officer("visitId")
     around.tap(card)
-    guide.until(
-        "the person", lambda: guide.officer("visitId") not in ("", before) and not guide.is_busy()
-    )
+    guide.until("the person", lambda: guide.officer("visitId") not in ("", before) and not guide.is_busy())
 
 
 def _hand_out(guide: Guide, word: str) -> str:
