@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from kiosk.feed_rows import COLUMNS, KEYS
 from kiosk.errors import CentralFault
+from kiosk.feed_rows import COLUMNS, KEYS
 from sync.central import changes, feed, importing
 from sync.central.cards import issue, revoke
 from sync.central.feed import FeedChanges
