@@ -51,6 +51,7 @@ class Outcome(NamedTuple):
 def clean_environment(home: Path) -> dict[str, str]:
     """What a command needs of the environment, and none of our settings but the data folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KMC_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of short processes would compile everything anew
     return kept | {"KMC_HOME": str(home)}
 
 
@@ -204,7 +205,9 @@ class Town:
         assert self._server.stdout is not None
         ready, _, _ = select.select([self._server.stdout], [], [], START_S)
         line = self._server.stdout.readline() if ready else ""
-        assert line, f"central did not start: {self.log.read_text()}"
+        if not line:
+            self.kill_central()
+            raise AssertionError(f"central did not start: {self.log.read_text()}")
         self._port = int(json.loads(line)["url"].rsplit(":", 1)[1])
 
     def stop_central(self) -> None:
