@@ -16,20 +16,21 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from kiosk.errors import EnvironmentFault
 
 T = TypeVar("T")
 
-RETRIES: Final = 30
-BUSY_TIMEOUT_MS: Final = 5000
+GIVE_UP_S: Final = 8.0
+"""Less than a kiosk waits for an answer."""
+BUSY_TIMEOUT_MS: Final = 2000
 _RETRIED_STATES: Final = ("40001", "40P01")
 
 
 class Database:
-    """An engine, and the only two ways to use it: ``read`` and ``write``."""
+    """An engine, and the ways to use it: ``read`` and ``write``."""
 
     def __init__(self, url: str, pool_size: int = 20) -> None:
         """Opens ``url`` (``sqlite:///…`` or ``postgresql+psycopg://…``); connects at first use."""
@@ -59,9 +60,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A snapshot to read from: one moment of the database."""
-        with self._transaction("BEGIN") as connection:
-            yield connection
+        """A snapshot to read from: one moment of the database.
+
+        Raises EnvironmentFault ``database_unavailable``: connection lost, disk full, disk failing.
+        """
+        try:
+            with self.transaction("BEGIN") as connection:
+                yield connection
+        except OperationalError as fault:
+            raise _unavailable(fault) from fault
 
     def write(self, work: Callable[[Connection], T], *, quiet: bool = False) -> T:
         """Runs ``work`` in one transaction and commits; runs it again if another transaction was in its way.
@@ -69,24 +76,31 @@ class Database:
         ``quiet``: nothing that a waiting kiosk would want to know of.
 
         Raises what ``work`` raises (nothing is then written), and EnvironmentFault ``database_busy`` after
-        RETRIES attempts.
+        GIVE_UP_S, ``database_unavailable`` as ``read`` does.
         """
-        for attempt in range(RETRIES):
+        give_up = time.monotonic() + GIVE_UP_S
+        attempt = 0
+        while True:
             try:
-                with self._transaction("BEGIN IMMEDIATE") as connection:
+                with self.transaction("BEGIN IMMEDIATE") as connection:
                     result = work(connection)
             except DBAPIError as fault:
                 if not _passing(fault):
+                    if isinstance(fault, OperationalError):
+                        raise _unavailable(fault) from fault
                     raise
+                if time.monotonic() >= give_up:
+                    raise EnvironmentFault("database_busy", f"gave up after {GIVE_UP_S:.0f} s") from fault
+                attempt += 1
                 time.sleep(random.uniform(0.001, 0.004) * 2 ** min(attempt, 6))
                 continue
             for call in () if quiet else self._after_write:
                 call()
             return result
-        raise EnvironmentFault("database_busy", f"gave up after {RETRIES} attempts")
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def transaction(self, begin: str) -> Iterator[Connection]:
+        """One transaction, tried once; ``begin`` is what SQLite is told. For ``read`` and ``write``."""
         with self.engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql(begin)
@@ -117,6 +131,10 @@ def _passing(fault: DBAPIError) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         return original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(original, "sqlstate", None) in _RETRIED_STATES
+
+
+def _unavailable(fault: OperationalError) -> EnvironmentFault:
+    return EnvironmentFault("database_unavailable", str(fault.orig).splitlines()[0])
 
 
 def is_duplicate(fault: IntegrityError) -> bool:

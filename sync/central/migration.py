@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 
 from alembic import command
@@ -14,13 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from sync.central.database import Database
 from sync.central.models import metadata
 
 
 def upgrade(url: str) -> None:
-    """Creates or changes the tables up to the newest step."""
-    engine = create_engine(url, poolclass=NullPool)
-    with _config() as config, engine.begin() as connection:
+    """Creates or changes the tables up to the newest step, whole or not at all."""
+    database = Database(url)
+    with closing(database), _config() as config, database.transaction("BEGIN IMMEDIATE") as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
