@@ -14,7 +14,7 @@ PURE = {
     for name in (
         "values", "errors", "cose", "credential", "journal_format", "grant", "keyset",
         "period", "program", "program_state", "benefit", "enrolment",
-        "officer_pin",
+        "officer_pin", "feed_rows",
     )
 }  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_what_the_product_imports_is_named_in_requirements() -> None:
         "PySide6": "pyside6-essentials", "shiboken6": "pyside6-essentials", "cv2": "opencv-python-headless",
         "nfc": "nfcpy", "ndef": "nfcpy", "PIL": "pillow", "psycopg": "psycopg", "argon2": "argon2-cffi",
         "usb1": "nfcpy", "serial": "nfcpy", "starlette": "fastapi", "http_sf": "http-message-signatures",
-        "pydantic_core": "pydantic",
+        "pydantic_core": "pydantic", "urllib3": "requests",
     }  # fmt: skip
     named = {
         line.split("#")[0].split("==")[0].split("[")[0].strip().lower()
