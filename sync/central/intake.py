@@ -77,9 +77,9 @@ def _take(
     connection: Connection,
 ) -> JournalAnswer:
     now = central.now()
-    row = connection.execute(
-        select(kiosk_gen).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
-    ).one()
+    # Changed first, though by nothing: of two pushes at once the second waits here, or starts over.
+    held = update(kiosk_gen).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
+    row = connection.execute(held.values(gen=gen).returning(kiosk_gen)).one()
     chain = _load(connection, kiosk_id, gen, from_seq, len(checked), row.acked_seq, row.head)
     outcome = _sort(chain, checked)
     sound = row.state != FORKED and not outcome.forked

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from kiosk.period import right_key, start_of_day
 from kiosk.program import Program
@@ -148,7 +148,11 @@ def _ensure_some(central: Central, subjects: list[str], now: int, connection: Co
 def _grant_free(central: Central, now: int) -> int:
     total = 0
     with central.database.read() as connection:
-        keepers = [one for one in Kiosks(connection).by_id.values() if one.keeper and one.may_hold]
+        keepers = [
+            one
+            for one in Kiosks(connection).by_id.values()
+            if one.keeper and one.may_hold and connection.execute(_free_at(one.point_id, now, 1)).first()
+        ]
     for keeper in keepers:
         while made := central.database.write(partial(_grant_some, central, keeper.id, now)):
             total += made
@@ -160,19 +164,24 @@ def _grant_some(central: Central, keeper_id: str, now: int, connection: Connecti
     keeper = kiosks.by_id[keeper_id]
     if not keeper.may_hold or kiosks.keeper_of(keeper.point_id) != keeper:
         return 0
-    query = (
-        select(rights_table)
-        .where(rights_table.c.held_by == "", rights_table.c.point_id == keeper.point_id)
-        .where(rights_table.c.not_after > now, rights_table.c.wanted_until <= now)
-        .where(rights_table.c.spent < rights_table.c.quantity)
-        .order_by(rights_table.c.right)
-        .limit(RIGHTS_PER_WRITE)
-    )
-    rows = [right_rows.of_row(row) for row in connection.execute(query).mappings()]
+    free = connection.execute(_free_at(keeper.point_id, now, RIGHTS_PER_WRITE))
+    rows = [right_rows.of_row(row) for row in free.mappings()]
     changes = FeedChanges()
     rights.hand_over(connection, central.incarnation, keeper, rows, now, changes, kiosks)
     changes.write(connection)
     return len(rows)
+
+
+def _free_at(point_id: int, now: int, limit: int) -> Select[Any]:
+    """Rights of a point that lie with central, have something left, and wait for nobody."""
+    return (
+        select(rights_table)
+        .where(rights_table.c.held_by == "", rights_table.c.point_id == point_id)
+        .where(rights_table.c.not_after > now, rights_table.c.wanted_until <= now)
+        .where(rights_table.c.spent < rights_table.c.quantity)
+        .order_by(rights_table.c.not_after, rights_table.c.right)
+        .limit(limit)
+    )
 
 
 def _plans(connection: Connection, subjects: list[str], now: int) -> dict[str, _Plan]:

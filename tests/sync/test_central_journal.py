@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 
 import httpx
 import pytest
 
 from kiosk import cose
 from kiosk.journal_format import encode, record_hash, sign_record
-from sync.central import overview
+from sync.central import intake, overview
 from sync.central.state import Central
+from sync.wire import JournalAnswer, JournalRequest
 from tests.sync.central_side import RICE, Clock, PlainKiosk, place
 
 pytestmark = pytest.mark.anyio
@@ -273,3 +275,31 @@ def _changed(one: PlainKiosk, seq: int, **fields: object) -> tuple[bytes, bytes]
 
     payload = encode(dataclasses.replace(decode(one.chain[seq - 1][0]), **fields))  # type: ignore[arg-type]
     return payload, sign_record(payload, one.key)
+
+
+async def test_uploaders_at_the_same_time_are_one(central: Central, keeper: PlainKiosk) -> None:
+    """Eight threads push overlapping parts of one chain at once: each effect is made once."""
+    for _ in range(30):
+        keeper.note()
+        keeper.void(keeper.dispense())
+    ref = keeper.dispense()
+    requests = [JournalRequest.model_validate(keeper.body(1, 91 - cut)) for cut in range(4) for _ in range(2)]
+    answers: list[JournalAnswer] = []
+    failures: list[BaseException] = []
+
+    def push(request: JournalRequest) -> None:
+        try:
+            answers.append(intake.push(central, "AAA1", request))
+        except BaseException as fault:
+            failures.append(fault)
+
+    threads = [threading.Thread(target=push, args=(request,)) for request in requests]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert {one.status for one in answers} == {"ok"}
+    assert max(one.acked_seq for one in answers) == 91
+    told = overview.right(central, RICE)
+    assert (told["spent"], told["last_ref"], len(told["pickups"]), told["cases"]) == (10_000, ref, 31, [])
