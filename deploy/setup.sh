@@ -9,7 +9,7 @@ case $what in run | test) ;; *) echo "setup.sh: run or test, not '$what'" >&2; e
 
 locks=(requirements.lock)
 [ "$what" = test ] && locks+=(deploy/requirements-dev.lock)
-key=$(sha256sum requirements.lock deploy/requirements-dev.lock pyproject.toml deploy/setup.sh deploy/debian-packages | sha256sum | cut -d' ' -f1)
+key=$({ cat requirements.lock deploy/requirements-dev.lock deploy/setup.sh deploy/debian-packages; sed '/^\[tool\.ruff\]/,$d' pyproject.toml; } | sha256sum | cut -d' ' -f1)
 stamp=.venv/.ready-$what
 done_already() {
     [ -x .venv/bin/kmc-kiosk ] && { [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] || [ "$(cat .venv/.ready-test 2>/dev/null)" = "$key" ]; }
