@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.e2e.town_fixtures import any_town, town, town_template
+from tests.e2e.town_fixtures import any_town, clocked_town, town, town_template
 
-__all__ = ["any_town", "town", "town_template"]
+__all__ = ["any_town", "clocked_town", "town", "town_template"]

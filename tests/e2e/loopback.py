@@ -1,4 +1,4 @@
-"""Servers on loopback that answer as a test says: a captive portal, a broken proxy, a line that drops replies."""
+"""Servers on loopback that answer as a test says: a captive portal, a broken proxy, a line that drops."""
 
 from __future__ import annotations
 

@@ -56,7 +56,11 @@ def test_one_kiosk_hands_out_and_the_other_says_where(any_town: Town) -> None:
     row = b.row(MOTHER, CHECK)
     assert (row["state"], row["place"], row["date"]) == ("taken", IRINGMULYO, pickup["at"][:10])
     outcome = b.confirm(MOTHER, CHECK)
-    assert (outcome.code, outcome.fault, outcome.answer["detail"]["place"]) == (1, "already_taken", IRINGMULYO)
+    assert (outcome.code, outcome.fault, outcome.answer["detail"]["place"]) == (
+        1,
+        "already_taken",
+        IRINGMULYO,
+    )
     code, told = any_town.central("right", "show", right)
     assert code == 0
     assert [(one["ref"], bool(one["voided"])) for one in told["pickups"]] == [(pickup["ref"], False)]

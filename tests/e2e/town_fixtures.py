@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.clocked import ClockedTown, clocked_template
 from tests.e2e.template import copy_town, template
 from tests.e2e.town import Town
 
@@ -14,8 +16,12 @@ from tests.e2e.town import Town
 @pytest.fixture(scope="session")
 def town_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The folder of a filled town, shared by all workers of a run."""
+    return template(_shared(tmp_path_factory, worker_id))
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     base = tmp_path_factory.getbasetemp()
-    return template(base if worker_id == "master" else base.parent)
+    return base if worker_id == "master" else base.parent
 
 
 @pytest.fixture
@@ -31,5 +37,16 @@ def any_town(request: pytest.FixtureRequest, town_template: Path, tmp_path: Path
     """The same on each database that central supports."""
     url = "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
     made = copy_town(town_template, tmp_path / "town", url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clocked_town(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, tmp_path: Path
+) -> Iterator[ClockedTown]:
+    """A town on a clock that the test sets; it stands on the last evening of March 2027."""
+    shutil.copytree(clocked_template(_shared(tmp_path_factory, worker_id)), tmp_path / "town")
+    made = ClockedTown(tmp_path / "town")
     yield made
     made.close()

@@ -1,0 +1,80 @@
+"""With everybody online a right moves to where its holder stands, and is never in two places."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.errors import OfficerFault
+from kiosk.values import StateCode
+from tests.e2e.clocked import ClockedTown, Desk
+from tests.e2e.town import CHECK, HADIMULYO, IRINGMULYO, MOTHER
+
+RIGHT = "h1/periksa-kesehatan/2027"
+
+
+def ask(desk: Desk) -> str:
+    """Asks central for the right of a tapped card and waits for its word; leaves the visit open."""
+    visit = desk.visit(MOTHER)
+    assert desk.look(visit, CHECK).code in (StateCode.CHECKING, StateCode.HELD_ELSEWHERE)
+    (future,) = desk.counter.acquire(visit, desk.session)
+    return future.result(timeout=30)[RIGHT].status
+
+
+def test_a_right_is_recalled_and_served_elsewhere(clocked_town: ClockedTown) -> None:
+    town = clocked_town
+    a, b = town.desk("IRM1"), town.desk("HDM1")
+    with town.central_running():
+        b.sync()
+        assert ask(b) == "recalled"
+        assert a.sync().released == 2  # her rice was asked for as well
+        # Given up here, and not handed out again from memory.
+        assert a.state(MOTHER, CHECK).code != StateCode.READY
+        b.sync()
+    pickup = b.hand_out(MOTHER, CHECK)
+    with pytest.raises(OfficerFault) as caught:
+        a.hand_out(MOTHER, CHECK)
+    assert caught.value.code in ("held_elsewhere", "right_not_held")
+    with town.central_running():
+        b.sync()
+        a.sync()
+    books = town.books()
+    assert [(one.ref, one.right, one.kiosk) for one in books.handed] == [(pickup.ref, RIGHT, "HDM1")]
+    state = a.state(MOTHER, CHECK)
+    assert (state.code, state.place) == (StateCode.TAKEN, HADIMULYO)
+
+
+def test_a_recall_that_comes_too_late(clocked_town: ClockedTown) -> None:
+    """The right was spent while the recall was on its way: the pickup stands and the other one hears so."""
+    town = clocked_town
+    a, b = town.desk("IRM1"), town.desk("HDM1")
+    with town.central_running():
+        b.sync()
+        assert ask(b) == "recalled"
+        pickup = a.hand_out(MOTHER, CHECK)
+        a.sync()
+        b.sync()
+    with pytest.raises(OfficerFault) as caught:
+        b.hand_out(MOTHER, CHECK)
+    assert (caught.value.code, caught.value.detail["place"]) == ("already_taken", IRINGMULYO)
+    assert [one.ref for one in town.books().handed] == [pickup.ref]
+
+
+def test_a_right_that_was_not_used_goes_back(clocked_town: ClockedTown) -> None:
+    town = clocked_town
+    a, b = town.desk("IRM1"), town.desk("HDM1")
+    with town.central_running():
+        b.sync()
+        assert ask(b) == "recalled"
+        a.sync()
+        visit = b.visit(MOTHER)
+        (future,) = b.counter.acquire(visit, b.session)
+        assert future.result(timeout=30)[RIGHT].status == "granted"
+        visit = b.counter.refresh(visit, b.session)
+        assert b.look(visit, CHECK).code == StateCode.READY
+        b.counter.leave(visit)
+        assert b.state(MOTHER, CHECK).code != StateCode.READY
+        b.sync()
+        town.at(2027, 3, 31, 16, 5)
+        a.sync()
+    assert a.state(MOTHER, CHECK).code == StateCode.READY
+    assert town.books().handed == []
