@@ -9,28 +9,26 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kiosk import sync_state
-from kiosk.benefit import quantity_text
-from kiosk.cache import Cache, CacheFolder, Holder
+from kiosk import pickups, sync_state, visits
+from kiosk.acquiring import Acquiring
+from kiosk.cache import Cache
+from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, from_unix_ms, unix_ms
 from kiosk.credential import VerifiedCard, check_standing, verify
-from kiosk.eligibility import Asked, Eligible, Moment, eligible, local_iso, program_of, rights_to_ask
+from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask
 from kiosk.enrolment import Enrolment
-from kiosk.errors import CardFault, OfficerFault
+from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.keyset import KeySet
-from kiosk.ledger import ACKNOWLEDGED, PICKUPS, Ledger
-from kiosk.names import public_name
+from kiosk.ledger import Ledger
 from kiosk.officers import Officers
+from kiosk.pickups import PickupList
 from kiosk.ports import RightsSource, RightWord
-from kiosk.program import needs_reason
-from kiosk.program_state import HeldHere
-from kiosk.rights import Handing, dispense, release, void
+from kiosk.rights import Handing, RecordedPickup, dispense, void
 from kiosk.values import (
     CardRead,
     Checks,
@@ -39,10 +37,8 @@ from kiosk.values import (
     KioskStatus,
     Medium,
     OfficerSession,
-    Person,
     Pickup,
     StateCode,
-    Text,
     Visit,
 )
 
@@ -59,6 +55,9 @@ REFUSED_AS = {
     StateCode.DATE_IN_DOUBT: "date_in_doubt",
 }
 """Code of the OfficerFault that ``confirm`` raises for each state that is not ready."""
+
+RECORDED_REFUSALS = ("already_taken", "right_not_held", "right_closed", "frozen")
+"""What the ledger itself may say to a hand-out that looked ready; recorded like a state that is not."""
 
 
 class Counter:
@@ -78,6 +77,7 @@ class Counter:
         rights: RightsSource | None = None,
         zone: str = "Asia/Jakarta",
         void_minutes: int = 10,
+        officer_cache_days: int = 30,
         warnings: tuple[str, ...] = (),
     ) -> None:
         self.home = home
@@ -91,9 +91,10 @@ class Counter:
         self._zone = zone
         self._void_minutes = void_minutes
         self._warnings = warnings
-        self._officers = Officers(ledger, journal, clock, pepper, enrolment.point)
+        self._officers = Officers(ledger, journal, clock, pepper, enrolment.point, officer_cache_days)
         self._sessions: set[OfficerSession] = set()
-        self._asked: dict[str, dict[str, Future[dict[str, RightWord]]]] = {}
+        self._acquiring = Acquiring(journal, rights)
+        self._pickups = PickupList(ledger, zone)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -104,27 +105,31 @@ class Counter:
 
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
         """The visit of a card that holds. Raises CardFault, EnvironmentFault."""
-        cache = self._caches.current()
+        self._acquiring.settle()
         now_s = int(self._clock.now().timestamp())
-        return self._admit(cache, verify(read, self._keyset(), now_s), session)
+        return self._admit(self._caches.current(), verify(read, self._keyset(), now_s), session)
 
     def read_typed(self, card_no: str, session: OfficerSession, reason: str) -> Visit:
         """The visit of a card number that an officer typed; grade ``typed``.
 
-        Raises CardFault; OfficerFault ``not_signed_in``, ``reason_missing``.
+        Raises CardFault; OfficerFault ``not_signed_in``, ``officer_ended``, ``reason_missing``.
         """
-        self._require(session)
+        cache = self._caches.current()
+        self._require(session, cache)
         if not reason.strip():
             raise OfficerFault("reason_missing", "say why the card could not be read")
-        cache = self._caches.current()
-        holder = cache.holder_by_card(card_no)
+        holder = cache.holder_by_card(card_no) if card_no.isascii() else None
         if holder is None:
             raise CardFault("card_unknown_holder", "no holder with this card number in the cache")
         typed = VerifiedCard(card_no, holder.issue_no, Grade.TYPED, Medium.TYPED, 0, 0, b"")
         visit = self._admit(cache, typed, session)
         self._journal.append(
             lambda _: Draft(
-                type="note", officer=session.username, card=card_no, detail={"what": "typed"}, private=reason
+                type="note",
+                officer=session.username,
+                card=card_no,
+                detail={"what": "typed"},
+                private=reason.strip(),
             )
         )
         return visit
@@ -138,51 +143,53 @@ class Counter:
             cache.denied(card.card_no, card.issue_no),
             holder.status if holder else None,
         )
-        assert holder is not None  # noqa: S101  check_standing refuses an unknown holder
+        if holder is None:
+            raise CardFault("card_unknown_holder", "no holder with this card number in the cache")
         if card.issue_no > holder.issue_no:
             self._ledger.remember_issue(card.card_no, card.issue_no)
-        return self._visit(cache, secrets.token_hex(8), holder, card, session, Checks())
+        moment = self._moment(session, Checks())
+        return visits.see(
+            cache, self._ledger, secrets.token_hex(8), holder, card, moment, {}, self._data_as_of(cache)
+        )
 
     def refresh(
         self, visit: Visit, session: OfficerSession | None = None, checks: Checks | None = None
     ) -> Visit:
         """The same visit with the states of now. Raises CardFault ``card_unknown_holder``."""
         cache = self._caches.current()
+        holder = visits.holder_of(cache, visit)
         card = VerifiedCard(visit.card_no, visit.issue_no, visit.grade, visit.medium, 0, 0, b"")
-        seen = checks or Checks(documents=visit.documents_seen)
-        return self._visit(cache, visit.visit_id, self._holder(cache, visit), card, session, seen)
+        moment = self._moment(session, checks or Checks(documents=visit.documents_seen))
+        asked = self._acquiring.words(visit.visit_id)
+        return visits.see(
+            cache, self._ledger, visit.visit_id, holder, card, moment, asked, self._data_as_of(cache)
+        )
 
     def acquire(self, visit: Visit, session: OfficerSession) -> list[Future[dict[str, RightWord]]]:
         """Asks central for the rights this visit lacks here; look again when a future is done.
 
-        Only with a signed-in officer, only for programs this point hands out, only while online.
+        Only with a signed-in officer, only for programs this point hands out, only while online. What failed
+        or was called back from elsewhere may be asked for again. Raises OfficerFault ``not_signed_in``,
+        ``officer_ended``.
         """
-        self._require(session)
-        if self._rights is None or not self._online():
-            return []
         cache = self._caches.current()
-        asked = self._asked.setdefault(visit.visit_id, {})
-        found = self._eligible(cache, self._holder(cache, visit), visit, session, Checks())
-        wanted = [right for right in rights_to_ask(found, self.enrolment.point) if right not in asked]
-        if not wanted:
+        self._require(session, cache)
+        if not self._online():
             return []
-        future = self._rights.acquire(wanted)
-        for right in wanted:
-            asked[right] = future
-        return [future]
+        found = self._eligible(cache, visit, session, Checks())
+        return self._acquiring.ask(visit.visit_id, rights_to_ask(found, self.enrolment.point))
 
     def leave(self, visit: Visit) -> None:
         """Ends a visit: rights that came for it and were not used go back."""
-        asked = self._asked.pop(visit.visit_id, {})
-        released = [right for right in asked if release(self._journal, right, only_acquired=True)]
-        if released and self._rights:
-            self._rights.wake()
+        self._acquiring.leave(visit.visit_id)
 
     # -- officers --
 
     def sign_in(self, username: str, pin: str) -> OfficerSession:
         """Signs an officer in. Raises OfficerFault as ``Officers.sign_in`` does."""
-        session = self._officers.sign_in(self._caches.current(), username, pin, unix_ms(self._synced_at()))
+        cache = self._caches.current()
+        synced_ms = unix_ms(self._synced_at(cache))
+        session = self._officers.sign_in(cache, username, pin, synced_ms, self._local_now().date())
         self._sessions.add(session)
         return session
 
@@ -191,16 +198,21 @@ class Counter:
         self._sessions.discard(session)
 
     def reveal(self, visit: Visit, what: str, session: OfficerSession) -> str:
-        """Shows the birth date (``birth``), and keeps a record that it was shown."""
-        self._require(session)
+        """Shows the birth date (``birth``), and keeps a record that it was shown.
+
+        Raises OfficerFault ``not_signed_in``, ``officer_ended``, ``not_kept_here`` for a NIK.
+        """
+        cache = self._caches.current()
+        self._require(session, cache)
         if what != "birth":
-            raise OfficerFault("not_kept_here", f"{what} is not kept at the kiosk", what=what)
+            raise OfficerFault("not_kept_here", "only the birth date is kept at the kiosk")
+        birth = visits.holder_of(cache, visit).birth
         self._journal.append(
             lambda _: Draft(
                 type="reveal", officer=session.username, card=visit.card_no, detail={"what": what}
             )
         )
-        return visit.birth_date
+        return birth
 
     # -- pickups --
 
@@ -216,45 +228,54 @@ class Counter:
     ) -> Pickup:
         """Records a hand-out; durable before it returns.
 
-        Raises OfficerFault: ``not_signed_in``, ``unknown_program``, the codes of REFUSED_AS, ``collector``,
-        ``quantity``, ``reason_missing``, ``frozen``; EnvironmentFault when the disk refuses.
+        Raises OfficerFault: ``not_signed_in``, ``officer_ended``, ``unknown_program``, the codes of
+        REFUSED_AS, ``collector``, ``quantity``, ``reason_missing``, ``text_too_long``, ``right_closed``,
+        ``frozen``; EnvironmentFault when the disk refuses.
         """
-        self._require(session)
         cache = self._caches.current()
-        holder = self._holder(cache, visit)
-        found = self._eligible(cache, holder, visit, session, checks, {program_id: quantity})
+        self._require(session, cache)
+        holder = visits.holder_of(cache, visit)
+        found = self._eligible(cache, visit, session, checks, {program_id: quantity})
         chosen = next((item for item in found if item.row.program_id == program_id), None)
         if chosen is None:
-            raise OfficerFault("unknown_program", "this holder has no such program", program=program_id)
-        if chosen.row.state.code is not StateCode.READY:
-            raise self._refuse(visit, chosen, session)
-        self._check_collector(cache, holder, chosen, collector)
-        assert isinstance(chosen.situation, HeldHere)  # noqa: S101  ready without it is only tolerate's
-        left = chosen.situation.quantity_left
-        if needs_reason(chosen.program, quantity, min(left, chosen.row.quantity)) and not reason.strip():
-            raise OfficerFault("reason_missing", "less than all closes the right: say why")
-        record = dispense(
-            self._journal,
-            Handing(
-                program=chosen.program,
-                right=chosen.row.right,
-                entitlement=(chosen.entitlement.id, chosen.entitlement.version),
-                quantity=quantity,
-                most=chosen.row.quantity,
-                card_no=visit.card_no,
-                grade=visit.grade,
-                collector=collector,
-                checks=checks,
-                officer=session,
-                reason=reason.strip(),
-            ),
-        )
-        if self._rights:
-            self._rights.wake()
-        return self._pickups(cache, "gen = ? AND seq = ?", record.gen, record.seq)[0]
-
-    def _refuse(self, visit: Visit, chosen: Eligible, session: OfficerSession) -> OfficerFault:
+            raise OfficerFault("unknown_program", "this holder has no such program")
         state = chosen.row.state
+        if state.code is not StateCode.READY:
+            self._record_refusal(visit, chosen, session, str(state.code))
+            raise OfficerFault(
+                REFUSED_AS[state.code],
+                f"{chosen.program.id} is {state.code.replace('_', ' ')}"
+                + (f": {state.place}" if state.place else ""),
+                state=str(state.code),
+                place=state.place,
+                date=state.date,
+                by=state.by,
+                documents=list(state.documents),
+            )
+        visits.check_collector(cache, holder, chosen, collector, self._local_now().date())
+        handing = Handing(
+            program=chosen.program,
+            right=chosen.row.right,
+            entitlement=(chosen.entitlement.id, chosen.entitlement.version),
+            quantity=quantity,
+            most=chosen.row.quantity,
+            card_no=visit.card_no,
+            grade=visit.grade,
+            collector=collector,
+            checks=checks,
+            officer=session,
+            reason=reason.strip(),
+        )
+        try:
+            record = dispense(self._journal, handing)
+        except OfficerFault as fault:
+            if fault.code in RECORDED_REFUSALS:
+                self._record_refusal(visit, chosen, session, fault.code)
+            raise
+        self._acquiring.wake()
+        return self._pickups.of_record(cache, record.gen, record.seq)
+
+    def _record_refusal(self, visit: Visit, chosen: Eligible, session: OfficerSession, why: str) -> None:
         self._journal.append(
             lambda _: Draft(
                 type="refusal",
@@ -263,152 +284,112 @@ class Counter:
                 officer=session.username,
                 card=visit.card_no,
                 assurance=visit.grade.label,
-                detail={"state": str(state.code)},
+                detail={"state": why},
             )
-        )
-        return OfficerFault(
-            REFUSED_AS[state.code],
-            f"{chosen.program.id} is {state.code.replace('_', ' ')}"
-            + (f": {state.place}" if state.place else ""),
-            state=str(state.code),
-            place=state.place,
-            date=state.date,
-            by=state.by,
-            documents=list(state.documents),
         )
 
     def mark_shown(self, ref: str) -> None:
-        """Notes that the officer saw the pickup recorded."""
-        self._ledger.mark_shown(ref)
+        """Notes that the officer saw the pickup recorded. Raises OfficerFault ``unknown_ref``."""
+        pickups.mark_shown(self._ledger, ref)
 
     def void(self, ref: str, goods: str, reason: str, session: OfficerSession) -> Pickup:
         """Takes a pickup back (``never_left`` or ``returned``); the right is spendable here again.
 
         An officer's own within ten minutes, afterwards a supervisor's. Raises OfficerFault:
-        ``not_signed_in``, ``unknown_ref``, ``already_voided``, ``supervisor_needed``, ``reason_missing``.
+        ``not_signed_in``, ``officer_ended``, ``unknown_ref``, ``already_voided``, ``supervisor_needed``,
+        ``reason_missing``, ``text_too_long``, ``goods``.
         """
-        self._require(session)
+        cache = self._cache_or_none()
+        self._require(session, cache)
         if not reason.strip():
             raise OfficerFault("reason_missing", "say why it is taken back")
-        cache = self._caches.current()
 
-        def permit(connection: object) -> None:
+        def permit(pickup: RecordedPickup) -> None:
             if session.role == "supervisor":
                 return
-            (pickup,) = self._pickups(cache, "ref = ?", ref)
-            age = self._local_now() - datetime.fromisoformat(pickup.at)
             if pickup.officer != session.username:
                 raise OfficerFault(
                     "supervisor_needed", "recorded by somebody else", ref=ref, why="other_officer"
                 )
-            if age > timedelta(minutes=self._void_minutes):
+            if pickup.age_s > self._void_minutes * 60:
                 raise OfficerFault(
                     "supervisor_needed", f"older than {self._void_minutes} minutes", ref=ref, why="too_late"
                 )
 
         void(self._journal, ref, goods, reason.strip(), session.username, permit)
-        if self._rights:
-            self._rights.wake()
-        return self._pickups(cache, "ref = ?", ref)[0]
+        self._acquiring.wake()
+        return self._pickups.of_ref(cache, ref)
 
     def unshown(self) -> list[Pickup]:
         """Pickups recorded before an unclean stop that nobody saw: was it handed over?"""
-        return self._pickups(self._caches.current(), "shown = 0 AND voided = 0")
+        return self._pickups.unshown(self._cache_or_none())
 
     def answer_unshown(self, ref: str, handed_over: bool, session: OfficerSession) -> None:
-        """Settles such a pickup: shown, or voided as ``never_left``. Raises OfficerFault as ``void`` does."""
-        self._require(session)
-        if handed_over:
-            self._ledger.mark_shown(ref)
-            return
-        void(self._journal, ref, "never_left", "unclean stop", session.username)
-        if self._rights:
-            self._rights.wake()
+        """Settles such a pickup: shown, or voided as ``never_left``.
+
+        Raises OfficerFault: ``not_signed_in``, ``officer_ended``, ``unknown_ref``, ``already_voided``,
+        ``already_answered``, ``supervisor_needed`` after a day.
+        """
+        self._require(session, self._cache_or_none())
+        pickups.answer_unshown(self._journal, ref, handed_over, session)
+        self._acquiring.wake()
 
     def today(self, session: OfficerSession) -> list[Pickup]:
-        """This counter's pickups since midnight, newest first."""
-        self._require(session)
-        midnight = (
-            self._clock.now()
-            .astimezone(ZoneInfo(self._zone))
-            .replace(hour=0, minute=0, second=0, microsecond=0)
-        )
-        return self._pickups(self._caches.current(), "wall_ms >= ?", unix_ms(midnight))
+        """This counter's pickups since midnight, newest first. Raises OfficerFault ``not_signed_in``."""
+        cache = self._cache_or_none()
+        self._require(session, cache)
+        midnight = self._local_now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._pickups.since(cache, unix_ms(midnight))
 
     # -- the kiosk itself --
 
     def status(self) -> KioskStatus:
-        """What the screens show of the kiosk itself."""
-        cache = self._caches.current()
-        me = cache.kiosk(self.enrolment.kiosk)
-        doubt = ("date_in_doubt",) if self._date_in_doubt() else ()
-        synced = self._synced_at()
+        """What the screens show of the kiosk itself; also of one without a cache, which says why it has none.
+
+        Raises EnvironmentFault when the ledger cannot be read.
+        """
+        self._acquiring.settle()
+        warnings = list(self._warnings)
+        cache = self._cache_or_none(warnings)
+        me = cache.kiosk(self.enrolment.kiosk) if cache else None
+        if self._date_in_doubt():
+            warnings.append("date_in_doubt")
         return KioskStatus(
             kiosk=self.enrolment.kiosk,
-            point=cache.point_name(self.enrolment.point),
+            point=cache.point_name(self.enrolment.point) if cache else "",
             counter=me.counter if me else "",
             mode=self.enrolment.mode,
             online=self._online(),
             waiting=self._ledger.waiting(),
-            data_as_of=synced.astimezone(ZoneInfo(self._zone)).isoformat(timespec="seconds")
-            if synced.year > 1970
-            else "",
+            data_as_of=self._data_as_of(cache),
             frozen=self._ledger.meta("frozen"),
-            warnings=self._warnings + doubt,
+            warnings=tuple(warnings),
         )
 
     # -- inside --
 
-    def _require(self, session: OfficerSession) -> None:
+    def _require(self, session: OfficerSession, cache: Cache | None) -> None:
         if session not in self._sessions:
             raise OfficerFault("not_signed_in", "an officer has to sign in first")
+        if cache is not None:
+            self._officers.check_still(cache, session, self._local_now().date())
 
-    def _holder(self, cache: Cache, visit: Visit) -> Holder:
-        holder = cache.holder(visit.holder_id)
-        if holder is None:
-            raise CardFault("card_unknown_holder", "the holder is not in the cache any more")
-        return holder
+    def _cache_or_none(self, warnings: list[str] | None = None) -> Cache | None:
+        """The cache for what can do without: before the first load, after a wipe, while a new one loads."""
+        try:
+            return self._caches.current()
+        except EnvironmentFault as fault:
+            if fault.code not in (*DAMAGE_CODES, "cache_missing"):
+                raise
+            if warnings is not None:
+                warnings.append(fault.code)
+            return None
 
-    def _visit(
-        self,
-        cache: Cache,
-        visit_id: str,
-        holder: Holder,
-        card: VerifiedCard,
-        session: OfficerSession | None,
-        checks: Checks,
-    ) -> Visit:
-        bare = Visit(
-            visit_id=visit_id,
-            holder_id=holder.id,
-            card_no=card.card_no,
-            issue_no=card.issue_no,
-            medium=card.medium,
-            grade=card.grade,
-            public_name=public_name(holder.name) if card.grade >= Grade.P1 else "",
-            full_name=holder.name,
-            nik_last4=holder.nik_last4,
-            birth_date=holder.birth,
-            rows=(),
-            guardians=self._guardians(cache, holder),
-            data_as_of=self._synced_at().isoformat(timespec="seconds"),
-            documents_seen=checks.documents,
-        )
-        rows = tuple(item.row for item in self._eligible(cache, holder, bare, session, checks))
-        return replace(bare, rows=rows)
-
-    def _eligible(
-        self,
-        cache: Cache,
-        holder: Holder,
-        visit: Visit,
-        session: OfficerSession | None,
-        checks: Checks,
-        quantities: dict[str, int] | None = None,
-    ) -> list[Eligible]:
-        moment = Moment(
+    def _moment(self, session: OfficerSession | None, checks: Checks) -> Moment:
+        return Moment(
             now=self._clock.now(),
             kiosk=self.enrolment.kiosk,
+            gen=self.enrolment.gen,
             point=self.enrolment.point,
             zone=self._zone,
             online=self._online(),
@@ -416,71 +397,19 @@ class Counter:
             officer_signed_in=session in self._sessions and self._rights is not None,
             checks=checks,
         )
-        asked = {right: _word(future, right) for right, future in self._asked.get(visit.visit_id, {}).items()}
+
+    def _eligible(
+        self,
+        cache: Cache,
+        visit: Visit,
+        session: OfficerSession,
+        checks: Checks,
+        quantities: dict[str, int] | None = None,
+    ) -> list[Eligible]:
+        holder = visits.holder_of(cache, visit)
+        asked = self._acquiring.words(visit.visit_id)
+        moment = self._moment(session, checks)
         return eligible(cache, self._ledger, holder, visit.grade, moment, asked, quantities)
-
-    def _guardians(self, cache: Cache, holder: Holder) -> tuple[Person, ...]:
-        today = self._local_now().date()
-        people = []
-        for guardianship in cache.guardians(holder.id):
-            guardian = cache.holder(guardianship.guardian_id)
-            begun = date.fromisoformat(guardianship.valid_from) <= today
-            over = (
-                guardianship.valid_until is not None and date.fromisoformat(guardianship.valid_until) <= today
-            )
-            if (
-                guardian
-                and begun
-                and not over
-                and not guardianship.revoked_at
-                and guardian.status == "active"
-            ):
-                people.append(Person(guardian.id, guardian.name, guardianship.relation))
-        return tuple(people)
-
-    def _check_collector(self, cache: Cache, holder: Holder, chosen: Eligible, collector: Collector) -> None:
-        if collector.kind not in chosen.program.collectors:
-            raise OfficerFault("collector", f"{collector.kind} may not collect this", kind=collector.kind)
-        if collector.kind == "guardian" and collector.holder_id not in {
-            person.holder_id for person in self._guardians(cache, holder)
-        }:
-            raise OfficerFault("collector", "not a guardian of this child now", kind="guardian")
-        if collector.kind == "representative" and not (collector.name.strip() and collector.letter.strip()):
-            raise OfficerFault(
-                "collector", "a representative's name and letter number", kind="representative"
-            )
-
-    def _pickups(self, cache: Cache, where: str, *values: object) -> list[Pickup]:
-        rows = self._ledger.db.conn.execute(
-            f"""SELECT ref, program_id, program_version, card, quantity, officer, wall_ms, voided, shown, seq,
-                       coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = p.gen), 0)
-                FROM {PICKUPS} p WHERE {where} ORDER BY gen DESC, seq DESC""",
-            values,
-        ).fetchall()
-        docs = cache.program_docs({row[1] for row in rows}) if rows else {}
-        return [self._pickup(cache, docs, row) for row in rows]
-
-    def _pickup(self, cache: Cache, docs: dict[str, str], row: tuple[object, ...]) -> Pickup:
-        ref, program_id, _, card, quantity, officer, wall_ms, voided, shown, seq, acked = row
-        program = program_of(docs[str(program_id)]) if str(program_id) in docs else None
-        holder = cache.holder_by_card(str(card))
-        count = int(str(quantity))
-        plain = Text(str(count), str(count))
-        return Pickup(
-            ref=str(ref),
-            program_id=str(program_id),
-            program_name=Text(program.name.id, program.name.en)
-            if program
-            else Text(str(program_id), str(program_id)),
-            holder_name=holder.name if holder else "",
-            quantity=count,
-            quantity_text=quantity_text(program.benefit, count) if program else plain,
-            officer=str(officer),
-            at=local_iso(int(str(wall_ms)), self._zone),
-            voided=bool(voided),
-            shown=bool(shown),
-            synced=int(str(seq)) <= int(str(acked)),
-        )
 
     def _online(self) -> bool:
         return sync_state.is_online(sync_state.load(self.home), self._clock)
@@ -489,22 +418,16 @@ class Counter:
         highest = int(self._ledger.meta("highest_wall_ms", "0"))
         return sync_state.date_in_doubt(sync_state.load(self.home), self._clock, highest)
 
-    def _synced_at(self) -> datetime:
-        state = sync_state.load(self.home)
-        stored = self._caches.current().meta("synced_at")
+    def _synced_at(self, cache: Cache | None) -> datetime:
+        stored = cache.meta("synced_at") if cache else ""
         known = datetime.fromisoformat(stored) if stored else datetime.fromtimestamp(0, UTC)
-        return max(known, from_unix_ms(state.last_success_ms))
+        return max(known, from_unix_ms(sync_state.load(self.home).current_ms))
+
+    def _data_as_of(self, cache: Cache | None) -> str:
+        synced = self._synced_at(cache)
+        if synced.year <= 1970:
+            return ""
+        return synced.astimezone(ZoneInfo(self._zone)).isoformat(timespec="seconds")
 
     def _local_now(self) -> datetime:
-        return self._clock.now().astimezone(ZoneInfo(self._zone)).replace(tzinfo=None)
-
-
-def _word(future: Future[dict[str, RightWord]], right: str) -> Asked:
-    if not future.done():
-        return Asked(under_way=True)
-    if future.cancelled() or future.exception() is not None:
-        return Asked(under_way=False, status="failed")
-    word = future.result().get(right)
-    if word is None:
-        return Asked(under_way=False, status="unknown")
-    return Asked(False, word.status, word.point_id, word.at, word.ref)
+        return self._clock.now().astimezone(ZoneInfo(self._zone))

@@ -6,11 +6,14 @@ costs about a millisecond. One connection belongs to one thread of one process.
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlcipher3
 import sqlcipher3.dbapi2
@@ -35,25 +38,71 @@ if _numpy_was is ...:
 __all__ = ["Database", "Migrations"]
 """Everybody takes these from here: sqlite-utils imported first elsewhere would miss what stands above."""
 
-IntegrityError = sqlcipher3.dbapi2.IntegrityError
-DatabaseError = sqlcipher3.dbapi2.DatabaseError
+DriverError = sqlcipher3.dbapi2.Error
 
 BUSY_TIMEOUT_MS = 5000
 
+# Primary and extended result codes: https://www.sqlite.org/rescode.html
+_PRIMARY = {
+    3: "data_folder_read_only",  # PERM
+    5: "database_locked",  # BUSY
+    6: "database_locked",  # LOCKED
+    8: "data_folder_read_only",  # READONLY
+    11: "database_damaged",  # CORRUPT
+    13: "disk_full",  # FULL
+    14: "data_folder_read_only",  # CANTOPEN
+    26: "database_damaged",  # NOTADB, also a wrong key
+}
+_IOERR = 10
+_READONLY, _READONLY_DBMOVED = 8, 1032
+_TORN = (522, 8202, 8458)  # IOERR_SHORT_READ, IOERR_DATA, IOERR_CORRUPTFS
+_ROOM_BYTES = 128 * 1024
+"""Less than this left: a write that failed did so for want of room."""
 
-def open_database(path: Path, key: bytes, *, cache_kib: int = 4096, create: bool = True) -> Database:
+
+class DatabaseFile:
+    """One connection to one database file. Faults come out as EnvironmentFault with a code of our own."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path = path
+        self.db = db
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self.db.close()
+
+    def row(self, sql: str, *values: Any) -> Any:
+        """The first row of a query, or None. Raises EnvironmentFault as ``open_database`` does."""
+        with database_faults(self.path):
+            return self.db.conn.execute(sql, values).fetchone()
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """All rows of a query. Raises EnvironmentFault as ``open_database`` does."""
+        with database_faults(self.path):
+            return list(self.db.conn.execute(sql, values).fetchall())
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """One write transaction, see the function of this name."""
+        with writing(self.db, self.path) as connection:
+            yield connection
+
+
+def open_database(path: Path, key: bytes, *, cache_kib: int = 4096, create: bool = False) -> Database:
     """Opens (or creates) the SQLCipher database at ``path`` with a raw 32-byte key.
 
     Raises EnvironmentFault: ``database_missing``, ``database_locked``, ``database_damaged`` (also a wrong
-    key), ``data_folder_read_only``, ``disk_full``.
+    key), ``data_folder_read_only``, ``disk_full``, ``disk_fault``, ``database_fault``.
     """
     if len(key) != 32:
         raise ValueError("a database key has 32 bytes")
     if not create and not path.exists():
         raise EnvironmentFault("database_missing", f"{path.name} is not there", file=path.name)
+    # Without "c" a file that is removed this moment is not made anew, empty.
+    address = f"file:{quote(str(path.absolute()))}?mode={'rwc' if create else 'rw'}"
     with database_faults(path):
         connection = sqlcipher3.dbapi2.connect(
-            str(path), timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=True
+            address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=True
         )
         try:
             # its own log on stderr repeats what the faults below say in our words
@@ -73,8 +122,27 @@ def open_database(path: Path, key: bytes, *, cache_kib: int = 4096, create: bool
     return Database(connection, use_old_upsert=False)
 
 
+def bring_up_to_date(db: Database, path: Path, migrations: Migrations, *, create: bool) -> None:
+    """Applies the migrations that are missing, in one transaction.
+
+    Raises EnvironmentFault: ``database_damaged`` for a file without any tables of ours unless ``create``,
+    ``database_newer`` for one that a newer program has changed, and what a transaction raises.
+    """
+    with database_faults(path):
+        applied = {done.name for done in migrations.applied(db)}
+        pending = {missing.name for missing in migrations.pending(db)}
+    ours = {one.name for one in migrations.pending(Database(memory=True))}
+    if applied - ours:
+        raise EnvironmentFault("database_newer", f"{path.name} belongs to a newer program", file=path.name)
+    if not applied and not create:
+        raise EnvironmentFault("database_damaged", f"{path.name} holds no tables of ours", file=path.name)
+    if pending:
+        with writing(db, path):
+            migrations.apply(db)
+
+
 @contextmanager
-def writing(db: Database, path: Path | None = None) -> Iterator[Any]:
+def writing(db: Database, path: Path) -> Iterator[Any]:
     """One write transaction: takes the write lock first, commits at the end, rolls back on any exception.
 
     Gives the raw connection. Raises EnvironmentFault as ``open_database`` does.
@@ -93,32 +161,41 @@ def writing(db: Database, path: Path | None = None) -> Iterator[Any]:
 
 
 @contextmanager
-def database_faults(path: Path | None = None) -> Iterator[None]:
+def database_faults(path: Path) -> Iterator[None]:
     """Turns the driver's errors into EnvironmentFault with the code that says what to do."""
     try:
         yield
-    except IntegrityError:
-        raise
-    except DatabaseError as error:
-        name = path.name if path else "database"
-        raise EnvironmentFault(_code_for(str(error)), f"{name}: {error}", file=name) from error
+    except DriverError as error:
+        raise EnvironmentFault(_code_for(error, path), f"{path.name}: {error}", file=path.name) from error
 
 
-def is_intact(db: Database) -> list[str]:
+def is_intact(file: DatabaseFile) -> list[str]:
     """What SQLCipher's and SQLite's own checks find wrong; an empty list is good."""
-    found = [str(row[0]) for row in db.conn.execute("PRAGMA cipher_integrity_check")]
-    found += [str(row[0]) for row in db.conn.execute("PRAGMA quick_check") if row[0] != "ok"]
-    return found
+    found = [str(row[0]) for row in file.rows("PRAGMA cipher_integrity_check")]
+    return found + [str(row[0]) for row in file.rows("PRAGMA quick_check") if row[0] != "ok"]
 
 
-def _code_for(text: str) -> str:
-    text = text.lower()
-    if "locked" in text or "busy" in text:
-        return "database_locked"
-    if "readonly" in text or "read-only" in text or "unable to open" in text:
-        return "data_folder_read_only"
-    if "full" in text:
-        return "disk_full"
-    if "not a database" in text or "malformed" in text or "corrupt" in text or "hmac" in text:
+def _code_for(error: Exception, path: Path) -> str:
+    extended = int(getattr(error, "sqlite_errorcode", None) or 0)
+    primary = extended & 0xFF
+    if not path.exists():
+        return "database_missing" if path.parent.exists() else "data_folder_missing"
+    if extended == _READONLY_DBMOVED:
+        return "database_missing"
+    if extended == _READONLY and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        # SQLCipher shuts a connection that met a damaged page for writing.
         return "database_damaged"
-    return "database_fault"
+    if primary == _IOERR:
+        return "database_damaged" if extended in _TORN else "disk_full" if _no_room(path) else "disk_fault"
+    return _PRIMARY.get(primary, "database_fault")
+
+
+def _no_room(path: Path) -> bool:
+    """True if the disk, or what this process may write to one file, is used up."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+    largest = max((file.stat().st_size for file in files if file.exists()), default=0)
+    free = os.statvfs(path.parent)
+    return free.f_bavail * free.f_frsize < _ROOM_BYTES or (
+        limit != resource.RLIM_INFINITY and largest + _ROOM_BYTES > limit
+    )

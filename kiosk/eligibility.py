@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +13,7 @@ from kiosk import period
 from kiosk.benefit import quantity_text
 from kiosk.cache import Cache, Entitlement, Holder, RightPlace
 from kiosk.clock import from_unix_ms
+from kiosk.errors import CentralFault
 from kiosk.ledger import PICKUPS, HeldRight, Ledger
 from kiosk.program import Program, parse_program
 from kiosk.program_state import (
@@ -26,6 +28,8 @@ from kiosk.program_state import (
     program_state,
 )
 from kiosk.values import Checks, Grade, StateCode, Text, VisitRow
+
+log = logging.getLogger(__name__)
 
 ORDER = {
     code: rank
@@ -54,12 +58,18 @@ class Moment:
 
     now: datetime
     kiosk: str
+    gen: int
     point: int
     zone: str
     online: bool
     date_in_doubt: bool
     officer_signed_in: bool
     checks: Checks
+
+    @property
+    def today(self) -> date:
+        """The local date."""
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class Asked:
     point_id: int = 0
     at: str = ""
     ref: str = ""
+    offline: bool = False
+    """The request failed for want of the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +96,17 @@ class Eligible:
 
 
 @lru_cache(maxsize=512)
-def program_of(doc: str) -> Program:
-    """The program of a JSON document. Raises CentralFault as ``parse_program`` does."""
-    return parse_program(doc)
+def program_of(program_id: str, doc: str) -> Program | None:
+    """The program of a JSON document; None, and a warning in the log, for one that is not sound."""
+    try:
+        program = parse_program(doc)
+    except CentralFault as fault:
+        log.warning("program %s is left out: %s", program_id, fault.message)
+        return None
+    if program.id != program_id:
+        log.warning("program %s is left out: its document names another one", program_id)
+        return None
+    return program
 
 
 def eligible(
@@ -105,37 +125,36 @@ def eligible(
     subjects = [f"h{holder.id}"] + ([f"f{holder.family_id}"] if holder.family_id else [])
     entitlements = _one_for_each_program(cache.entitlements(subjects))
     docs = cache.program_docs({e.program_id for e in entitlements})
-    pairs = [(program_of(docs[e.program_id]), e) for e in entitlements if e.program_id in docs]
-    keyed = [(program, e, _right_now(program, e, moment.now)) for program, e in pairs]
-    rights = [right for _, _, right in keyed if right]
-    held = ledger.rights(rights)
+    pairs = [(program_of(e.program_id, docs[e.program_id]), e) for e in entitlements if e.program_id in docs]
+    keyed = [
+        (program, e, fact, _right_now(program, e, moment.now))
+        for program, e in pairs
+        if program and (fact := _fact(e))
+    ]
+    rights = [right for *_, right in keyed if right]
+    held = {key: mine for key, mine in ledger.rights(rights).items() if mine.gen == moment.gen}
     places = cache.right_places(rights) if rights else {}
     found = []
-    for program, entitlement, right in keyed:
+    for program, entitlement, fact, right in keyed:
         situation = _situation(cache, ledger, holder, right, held, places, asked, moment)
-        quantity = (quantities or {}).get(program.id)
+        told = asked.get(right)
+        if isinstance(situation, HeldElsewhere) and not told and _may_ask(program, moment):
+            situation = Unknown()  # about to be asked for: it comes, or central says where it is
         facts = Facts(
             now=moment.now,
             grade=grade,
             here=moment.point,
-            entitlement=EntitlementFact(
-                entitlement.id,
-                entitlement.version,
-                entitlement.quantity,
-                date.fromisoformat(entitlement.valid_from),
-                date.fromisoformat(entitlement.valid_until) if entitlement.valid_until else None,
-                entitlement.status,
-            ),
+            entitlement=fact,
             right=situation,
             holder_status=holder.status,
             date_in_doubt=moment.date_in_doubt,
-            online=moment.online,
-            acquiring=right in asked and asked[right].under_way,
-            acquire_failed=right in asked and not asked[right].under_way,
+            online=moment.online and not (told and told.offline),
+            acquiring=told is not None and told.under_way,
+            acquire_failed=told is not None and not told.under_way,
             officer_signed_in=moment.officer_signed_in,
             officer_checked=moment.checks.photo_and_ktp,
             documents_seen=moment.checks.documents,
-            quantity=quantity,
+            quantity=(quantities or {}).get(program.id),
             program_place=cache.point_name(program.points[0]) if program.points else "",
         )
         row = _row(cache, program, entitlement, right, situation, facts)
@@ -154,6 +173,10 @@ def rights_to_ask(found: Sequence[Eligible], point: int) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
+def _may_ask(program: Program, moment: Moment) -> bool:
+    return moment.officer_signed_in and moment.online and program.served_at(moment.point)
+
+
 def _one_for_each_program(entitlements: Sequence[Entitlement]) -> list[Entitlement]:
     """Two records of the same subject and program give rise to one right: the active, newest one speaks."""
     best: dict[tuple[str, str], Entitlement] = {}
@@ -164,6 +187,25 @@ def _one_for_each_program(entitlements: Sequence[Entitlement]) -> list[Entitleme
         if known is None or rank > (known.status == "active", known.quantity, known.id):
             best[key] = entitlement
     return list(best.values())
+
+
+def _fact(entitlement: Entitlement) -> EntitlementFact | None:
+    """The entitlement as the decision takes it; None, and a warning in the log, for one that is not sound."""
+    until = entitlement.valid_until
+    try:
+        if entitlement.quantity < 1:
+            raise ValueError("quantity")
+        return EntitlementFact(
+            entitlement.id,
+            entitlement.version,
+            entitlement.quantity,
+            date.fromisoformat(entitlement.valid_from),
+            date.fromisoformat(until) if until else None,
+            entitlement.status,
+        )
+    except ValueError:
+        log.warning("entitlement %d is left out: a date or quantity that is none", entitlement.id)
+        return None
 
 
 def _right_now(program: Program, entitlement: Entitlement, now: datetime) -> str:
@@ -198,10 +240,11 @@ def _situation(
     told = asked.get(right)
     if told and told.status == "taken":
         return Taken(at=told.at, place=cache.point_name(told.point_id), ref=told.ref)
-    if told and told.status == "held":
+    if told and told.status in ("held", "recalled"):
         return HeldElsewhere(_place_name(cache, told.point_id, moment))
-    # A right that central was told back about is central's word; until then what left this counter counts.
-    if mine and not place:
+    # Of a right that went back, central's word counts as soon as there is one; until then, if it went back
+    # with nothing left, what left this counter.
+    if mine and mine.quantity_left <= 0 and not place:
         taken = _last_pickup_here(cache, ledger, right, moment)
         if taken:
             return taken
@@ -235,11 +278,11 @@ def _place_name(cache: Cache, point_id: int, moment: Moment) -> str:
 
 
 def _last_pickup_here(cache: Cache, ledger: Ledger, right: str, moment: Moment) -> Taken | None:
-    row = ledger.db.conn.execute(
+    row = ledger.row(
         f"""SELECT ref, wall_ms FROM {PICKUPS} WHERE right = ? AND voided = 0
             ORDER BY gen DESC, seq DESC LIMIT 1""",
-        (right,),
-    ).fetchone()
+        right,
+    )
     if row is None:
         return None
     return Taken(at=local_iso(row[1], moment.zone), place=cache.point_name(moment.point), ref=row[0])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from kiosk import enrolment, keystore
-from kiosk.cache import CacheFolder
+from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock
 from kiosk.counter import Counter
 from kiosk.enrolment import EnrolmentBundle
 from kiosk.errors import EnvironmentFault
 from kiosk.journal import Identity, Journal
+from kiosk.journal_walk import public_key_meta
 from kiosk.keyset import KeySet, open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
 from kiosk.ports import RightsSource
@@ -62,8 +63,17 @@ class Home:
         return Identity(enrolled.kiosk, enrolled.gen, self.keys.signer())
 
     def ledger(self) -> Ledger:
-        """A new connection to the ledger. Raises EnvironmentFault ``ledger_missing`` and others."""
-        return Ledger(self.path / LEDGER_FILE, self.keys.database_key)
+        """A new connection to the ledger.
+
+        Raises EnvironmentFault ``ledger_missing``, ``ledger_foreign`` (it is not of this enrolment) and what
+        opening raises.
+        """
+        ledger = Ledger(self.path / LEDGER_FILE, self.keys.database_key)
+        enrolled = self._bundle.enrolment
+        if ledger.meta(public_key_meta(enrolled.gen)) != enrolled.public.hex():
+            ledger.close()
+            raise EnvironmentFault("ledger_foreign", "ledger.db belongs to another enrolment of this kiosk")
+        return ledger
 
     def caches(self) -> CacheFolder:
         """A new view of the cache files."""
@@ -97,5 +107,8 @@ class Home:
         )
 
     def _stamp(self) -> tuple[int, int]:
-        found = (self.path / enrolment.FILE_NAME).stat()
+        try:
+            found = (self.path / enrolment.FILE_NAME).stat()
+        except OSError as fault:
+            raise EnvironmentFault("not_enrolled", f"{enrolment.FILE_NAME} is gone") from fault
         return found.st_mtime_ns, found.st_ino

@@ -15,20 +15,16 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.clock import Clock, unix_ms
-from kiosk.database import writing
+from kiosk.effects import make_effect
 from kiosk.errors import EnvironmentFault, OfficerFault
-from kiosk.journal_format import (
-    ZERO_HASH,
-    Record,
-    encode,
-    pickup_ref,
-    record_hash,
-    sign_record,
-    verify_record,
-)
-from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, META, PICKUPS, RIGHTS, Ledger, put_meta
+from kiosk.journal_format import ZERO_HASH, Record, encode, record_hash, sign_record
+from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger, meta_of, put_meta
 
 SALT_BYTES = 16
+MAX_PRIVATE_CHARS = 1000
+"""Longest private text of one record; the wire takes four times as much."""
+GENERATION_META = "gen"
+"""Name of the ledger's value that says which generation may append."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +67,27 @@ class Journal:
         """Appends one record; durable when this returns.
 
         ``decide`` gets the connection inside the transaction and returns the draft, or raises to append
-        nothing. Raises what ``decide`` raises, and EnvironmentFault when the disk refuses.
+        nothing. Raises what ``decide`` raises; OfficerFault ``text_too_long``, ``text_malformed`` for private
+        text; EnvironmentFault ``enrolled_again`` when this process is of an older generation, and others when
+        the disk refuses.
         """
-        with writing(self.ledger.db, self.ledger.path) as connection:
+        with self.ledger.writing() as connection:
             return self._append(connection, decide(connection))
 
     def _append(self, connection: Any, draft: Draft) -> Record:
         gen = self.identity.gen
+        current = meta_of(connection, GENERATION_META)
+        if current and int(current) != gen:
+            raise EnvironmentFault(
+                "enrolled_again", "this kiosk was enrolled again: start the program anew", gen=int(current)
+            )
+        _check_private(draft.private)
         row = connection.execute(
             f"SELECT seq, hash FROM {JOURNAL} WHERE gen = ? ORDER BY seq DESC LIMIT 1", (gen,)
         ).fetchone()
         seq, prev = (row[0] + 1, bytes(row[1])) if row else (1, ZERO_HASH)
         salt = os.urandom(SALT_BYTES) if draft.private else b""
-        now_ms = unix_ms(self.clock.now())
+        now_ms = max(0, unix_ms(self.clock.now()))
         record = Record(
             kiosk=self.identity.kiosk,
             gen=gen,
@@ -126,20 +130,8 @@ class Journal:
                 (gen, seq, salt, draft.private),
             )
         make_effect(connection, record)
-        raise_highest_wall(connection, now_ms)
+        _raise_highest_wall(connection, now_ms)
         return record
-
-    def record(self, gen: int, seq: int) -> Record | None:
-        """One record, its signature checked. Raises EnvironmentFault ``journal_damaged``."""
-        row = self.ledger.db.conn.execute(
-            f"SELECT record, signature FROM {JOURNAL} WHERE gen = ? AND seq = ?", (gen, seq)
-        ).fetchone()
-        if row is None:
-            return None
-        try:
-            return verify_record(bytes(row[0]), bytes(row[1]), self.identity.key.public_key())
-        except ValueError as fault:
-            raise EnvironmentFault("journal_damaged", f"record {gen}:{seq}: {fault}", seq=seq) from fault
 
 
 def commitment(salt: bytes, text: str) -> bytes:
@@ -147,79 +139,16 @@ def commitment(salt: bytes, text: str) -> bytes:
     return hashlib.sha256(salt + text.encode()).digest()
 
 
-def make_effect(connection: Any, record: Record) -> None:
-    """What a record does to rights and pickups; derived from the record alone, so that it can be replayed."""
-    if record.type == "dispense":
-        _effect_of_dispense(connection, record)
-    elif record.type == "void":
-        _effect_of_void(connection, record)
-    elif record.type == "release":
-        _effect_of_release(connection, record)
+def _check_private(text: str) -> None:
+    if len(text) > MAX_PRIVATE_CHARS:
+        raise OfficerFault("text_too_long", f"at most {MAX_PRIVATE_CHARS} characters", most=MAX_PRIVATE_CHARS)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise OfficerFault("text_malformed", "not readable as text") from None
 
 
-def _effect_of_dispense(connection: Any, record: Record) -> None:
-    spends = int(record.detail["spends"])
-    incarnation, n = record.epoch or (0, 0)
-    changed = connection.execute(
-        f"""UPDATE {RIGHTS} SET quantity_left = quantity_left - ?
-            WHERE right = ? AND gen = ? AND held = 1 AND epoch_incarnation = ? AND epoch_n = ?
-              AND quantity_left >= ?""",
-        (spends, record.right, record.gen, incarnation, n, spends),
-    ).rowcount
-    if changed != 1:
-        raise OfficerFault(
-            "right_not_held", "the right is not held here with enough left", right=record.right
-        )
-    program_id, _, version = record.program_version.partition("@")
-    connection.execute(
-        f"""INSERT INTO {PICKUPS} (ref, gen, seq, right, program_id, program_version, card, quantity, spends,
-                epoch_incarnation, epoch_n, officer, wall_ms)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            pickup_ref(record.kiosk, record.gen, record.seq),
-            record.gen,
-            record.seq,
-            record.right,
-            program_id,
-            int(version),
-            record.card,
-            record.quantity,
-            spends,
-            incarnation,
-            n,
-            record.officer,
-            record.wall,
-        ),
-    )
-
-
-def _effect_of_void(connection: Any, record: Record) -> None:
-    changed = connection.execute(
-        f"UPDATE {PICKUPS} SET voided = 1, shown = 1 WHERE ref = ? AND voided = 0", (record.ref,)
-    ).rowcount
-    if changed != 1:
-        raise OfficerFault("already_voided", f"{record.ref} is voided already", ref=record.ref)
-    incarnation, n = record.epoch or (0, 0)
-    # A right that was released meanwhile, or renewed at a higher epoch, is not spendable here again:
-    # central gives the quantity back from this record.
-    connection.execute(
-        f"""UPDATE {RIGHTS} SET quantity_left = quantity_left + ?
-            WHERE right = ? AND gen = ? AND held = 1 AND epoch_incarnation = ? AND epoch_n = ?""",
-        (int(record.detail["restores"]), record.right, record.gen, incarnation, n),
-    )
-
-
-def _effect_of_release(connection: Any, record: Record) -> None:
-    incarnation, n = record.detail["upto"]
-    connection.execute(
-        f"""UPDATE {RIGHTS} SET held = 0, acquired = 0, floor_incarnation = ?, floor_n = ?
-            WHERE right = ? AND (floor_incarnation, floor_n) < (?, ?)""",
-        (incarnation, n, record.right, incarnation, n),
-    )
-
-
-def raise_highest_wall(connection: Any, wall_ms: int) -> None:
+def _raise_highest_wall(connection: Any, wall_ms: int) -> None:
     """Keeps the highest wall time ever seen; a clock behind it is in doubt."""
-    row = connection.execute(f"SELECT value FROM {META} WHERE key = 'highest_wall_ms'").fetchone()
-    if row is None or int(row[0]) < wall_ms:
+    if int(meta_of(connection, "highest_wall_ms") or 0) < wall_ms:
         put_meta(connection, highest_wall_ms=str(wall_ms))

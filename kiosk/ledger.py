@@ -5,11 +5,19 @@ Tables are named here once, because a mistyped table name would be created witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.database import Database, Migrations, open_database, writing
+from kiosk.database import (
+    Database,
+    DatabaseFile,
+    Migrations,
+    bring_up_to_date,
+    database_faults,
+    open_database,
+)
 from kiosk.errors import EnvironmentFault
 
 LEDGER_FILE = "ledger.db"
@@ -45,10 +53,10 @@ def m001_first_tables(db: Database) -> None:
         f"""CREATE TABLE {RIGHTS} (
             right TEXT PRIMARY KEY, gen INTEGER NOT NULL,
             epoch_incarnation INTEGER NOT NULL, epoch_n INTEGER NOT NULL,
-            quantity_left INTEGER NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,
-            mode TEXT NOT NULL, grant_bytes BLOB, held INTEGER NOT NULL, acquired INTEGER NOT NULL DEFAULT 0,
-            floor_incarnation INTEGER NOT NULL DEFAULT 0, floor_n INTEGER NOT NULL DEFAULT 0,
-            grant_rev INTEGER NOT NULL DEFAULT 0)"""
+            granted INTEGER NOT NULL, upto_seq INTEGER NOT NULL, quantity_left INTEGER NOT NULL,
+            not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, mode TEXT NOT NULL, grant_bytes BLOB,
+            held INTEGER NOT NULL, acquired_ms INTEGER NOT NULL DEFAULT 0,
+            floor_incarnation INTEGER NOT NULL DEFAULT 0, floor_n INTEGER NOT NULL DEFAULT 0)"""
     )
     db.conn.execute(
         f"""CREATE TABLE {PICKUPS} (
@@ -60,6 +68,7 @@ def m001_first_tables(db: Database) -> None:
             shown INTEGER NOT NULL DEFAULT 0, voided INTEGER NOT NULL DEFAULT 0)"""
     )
     db.conn.execute(f"CREATE INDEX {PICKUPS}_right ON {PICKUPS} (right)")
+    db.conn.execute(f"CREATE UNIQUE INDEX {PICKUPS}_record ON {PICKUPS} (gen, seq)")
     db.conn.execute(f"CREATE INDEX {JOURNAL}_right ON {JOURNAL} (right, type)")
     db.conn.execute(f"CREATE INDEX {PICKUPS}_wall ON {PICKUPS} (wall_ms)")
     db.conn.execute(f"CREATE INDEX {PICKUPS}_unshown ON {PICKUPS} (shown) WHERE shown = 0")
@@ -83,24 +92,29 @@ class HeldRight:
     """A right as the ledger knows it. ``epoch`` is ``(incarnation, n)``."""
 
     right: str
+    gen: int
+    """Generation that it was granted to: an older one spends nothing any more."""
     epoch: tuple[int, int]
     quantity_left: int
+    """What the grant left, less what was handed out here since."""
     not_before: int
     not_after: int
     mode: str
     held: bool
-    acquired: bool
+    acquired_ms: int
+    """When it came on a tap (Unix ms); 0 for a right that was placed here."""
     floor: tuple[int, int]
     grant: bytes
 
 
-class Ledger:
-    """One connection to ``ledger.db``; reading is here, every append goes through ``kiosk.journal``."""
+class Ledger(DatabaseFile):
+    """One connection to ``ledger.db``; every append goes through ``kiosk.journal``."""
 
     def __init__(self, path: Path, key: bytes, *, create: bool = False) -> None:
         """Opens the ledger and brings its tables up to date.
 
-        Raises EnvironmentFault: ``ledger_missing`` unless ``create``; what ``open_database`` raises.
+        Raises EnvironmentFault: unless ``create``, ``ledger_missing``, and ``database_damaged`` for a file
+        that lost its content; what ``open_database`` raises.
         """
         if not create and not path.exists():
             raise EnvironmentFault(
@@ -108,73 +122,83 @@ class Ledger:
                 "ledger.db is not there: this kiosk may not hand out until it is enrolled again",
                 file=path.name,
             )
-        self.path = path
-        self.db = open_database(path, key)
-        if migrations.pending(self.db):
-            migrations.apply(self.db)
-
-    def close(self) -> None:
-        """Closes the connection."""
-        self.db.close()
+        super().__init__(path, open_database(path, key, create=create))
+        try:
+            bring_up_to_date(self.db, path, migrations, create=create)
+        except BaseException:
+            self.close()
+            raise
 
     def meta(self, key: str, default: str = "") -> str:
         """A value of the table of single values."""
-        row = self.db.conn.execute(f"SELECT value FROM {META} WHERE key = ?", (key,)).fetchone()
+        row = self.row(f"SELECT value FROM {META} WHERE key = ?", key)
         return str(row[0]) if row else default
 
     def set_meta(self, **values: str) -> None:
         """Writes single values in one transaction."""
-        with writing(self.db, self.path) as connection:
+        with self.writing() as connection:
             put_meta(connection, **values)
 
     def right(self, right: str) -> HeldRight | None:
         """What is known of a right, held or released."""
-        return read_right(self.db.conn, right)
+        return self.rights([right]).get(right)
 
-    def rights(self, rights: list[str]) -> dict[str, HeldRight]:
+    def rights(self, rights: Sequence[str]) -> dict[str, HeldRight]:
         """The same for several keys at once."""
-        found = {}
-        for key in rights:
-            held = read_right(self.db.conn, key)
-            if held:
-                found[key] = held
-        return found
+        marks = ", ".join("?" * len(rights))
+        found = self.rows(f"{_SELECT_RIGHT} WHERE right IN ({marks})", *rights)
+        return {row[0]: _right_of(row) for row in found}
+
+    def generations(self) -> list[int]:
+        """The generations that have records, oldest first."""
+        found: list[int] = []
+        row = self.row(f"SELECT max(gen) FROM {JOURNAL}")
+        while row[0] is not None:
+            found.append(row[0])
+            row = self.row(f"SELECT max(gen) FROM {JOURNAL} WHERE gen < ?", row[0])
+        return found[::-1]
+
+    def head_seq(self, gen: int) -> int:
+        """Sequence number of a generation's newest record; 0 if none."""
+        return head_seq(self.db.conn, gen)
 
     def waiting(self) -> int:
         """Records that central has not acknowledged."""
-        row = self.db.conn.execute(
-            f"""SELECT count(*) FROM {JOURNAL} j
-                WHERE j.seq > coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = j.gen), 0)"""
-        ).fetchone()
-        return int(row[0])
+        with database_faults(self.path):
+            return sum(max(0, self.head_seq(gen) - self.acked(gen)) for gen in self.generations())
 
     def acked(self, gen: int) -> int:
         """The highest acknowledged sequence number of a generation; 0 if none."""
-        row = self.db.conn.execute(f"SELECT acked_seq FROM {ACKNOWLEDGED} WHERE gen = ?", (gen,)).fetchone()
+        row = self.row(f"SELECT acked_seq FROM {ACKNOWLEDGED} WHERE gen = ?", gen)
         return int(row[0]) if row else 0
-
-    def mark_shown(self, ref: str) -> None:
-        """Notes that the officer saw this pickup recorded."""
-        with writing(self.db, self.path) as connection:
-            connection.execute(f"UPDATE {PICKUPS} SET shown = 1 WHERE ref = ?", (ref,))
 
     def highest_issue(self, card_no: str) -> int:
         """The highest issue number of a card ever read here; 0 if none."""
-        row = self.db.conn.execute(
-            f"SELECT issue_no FROM {CARD_ISSUES} WHERE card_no = ?", (card_no,)
-        ).fetchone()
+        row = self.row(f"SELECT issue_no FROM {CARD_ISSUES} WHERE card_no = ?", card_no)
         return int(row[0]) if row else 0
 
     def remember_issue(self, card_no: str, issue_no: int) -> None:
         """Raises the highest issue number seen of a card; an older card is then refused even offline."""
         if self.highest_issue(card_no) >= issue_no:
             return
-        with writing(self.db, self.path) as connection:
+        with self.writing() as connection:
             connection.execute(
                 f"""INSERT INTO {CARD_ISSUES} (card_no, issue_no) VALUES (?, ?)
                     ON CONFLICT (card_no) DO UPDATE SET issue_no = max(issue_no, excluded.issue_no)""",
                 (card_no, issue_no),
             )
+
+
+def meta_of(connection: Any, key: str) -> str:
+    """A single value inside the caller's transaction; empty if none."""
+    row = connection.execute(f"SELECT value FROM {META} WHERE key = ?", (key,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def head_seq(connection: Any, gen: int) -> int:
+    """Sequence number of a generation's newest record inside the caller's transaction; 0 if none."""
+    row = connection.execute(f"SELECT max(seq) FROM {JOURNAL} WHERE gen = ?", (gen,)).fetchone()
+    return int(row[0] or 0)
 
 
 def put_meta(connection: Any, **values: str) -> None:
@@ -186,25 +210,27 @@ def put_meta(connection: Any, **values: str) -> None:
     )
 
 
+_SELECT_RIGHT = f"""SELECT right, gen, epoch_incarnation, epoch_n, quantity_left, not_before, not_after, mode,
+    held, acquired_ms, floor_incarnation, floor_n, grant_bytes FROM {RIGHTS}"""
+
+
 def read_right(connection: Any, right: str) -> HeldRight | None:
     """A right inside the caller's transaction."""
-    row = connection.execute(
-        f"""SELECT right, epoch_incarnation, epoch_n, quantity_left, not_before, not_after, mode, held,
-                   acquired, floor_incarnation, floor_n, grant_bytes
-            FROM {RIGHTS} WHERE right = ?""",
-        (right,),
-    ).fetchone()
-    if row is None:
-        return None
+    row = connection.execute(f"{_SELECT_RIGHT} WHERE right = ?", (right,)).fetchone()
+    return None if row is None else _right_of(row)
+
+
+def _right_of(row: Any) -> HeldRight:
     return HeldRight(
         right=row[0],
-        epoch=(row[1], row[2]),
-        quantity_left=row[3],
-        not_before=row[4],
-        not_after=row[5],
-        mode=row[6],
-        held=bool(row[7]),
-        acquired=bool(row[8]),
-        floor=(row[9], row[10]),
-        grant=bytes(row[11] or b""),
+        gen=row[1],
+        epoch=(row[2], row[3]),
+        quantity_left=row[4],
+        not_before=row[5],
+        not_after=row[6],
+        mode=row[7],
+        held=bool(row[8]),
+        acquired_ms=row[9],
+        floor=(row[10], row[11]),
+        grant=bytes(row[12] or b""),
     )

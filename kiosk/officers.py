@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from typing import Any
 
-from kiosk.cache import Cache
+from kiosk.cache import Cache, CachedOfficer
 from kiosk.clock import Clock, from_unix_ms, unix_ms
-from kiosk.database import writing
 from kiosk.errors import OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.ledger import OFFICER_DELAYS, Ledger
 from kiosk.officer_pin import delay_after, pin_holds
 from kiosk.values import OfficerSession
+
+FORGOTTEN_AFTER_MS = 24 * 3600 * 1000
+"""Failures of names that nobody tries any more; a delay lasts 15 minutes at most."""
+_USERNAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
+_SELECT_DELAY = f"SELECT failures, wall_ms, mono_ms, boot_id FROM {OFFICER_DELAYS} WHERE username = ?"
 
 
 class Officers:
@@ -27,37 +33,50 @@ class Officers:
         self._point = point
         self._cached_days = cached_days
 
-    def sign_in(self, cache: Cache, username: str, pin: str, synced_at_ms: int) -> OfficerSession:
-        """Signs an officer in and records it.
+    def sign_in(
+        self, cache: Cache, username: str, pin: str, synced_at_ms: int, today: date
+    ) -> OfficerSession:
+        """Signs an officer in and records it. ``today`` is the local date.
 
         Raises OfficerFault: ``locked_out`` (detail ``wait_s``), ``unknown_officer``, ``wrong_pin`` (detail
-        ``wait_s``), ``officer_stale`` (nothing was synced for ``cached_days``), ``officer_ended``.
+        ``wait_s``), ``officer_stale`` (nothing was synced for too long), ``officer_ended``.
         """
         username = username.strip().lower()
-        wait_s = self.wait_s(username)
-        if wait_s > 0:
-            raise OfficerFault("locked_out", f"wait {wait_s:.0f} s", wait_s=wait_s)
+        if not _USERNAME.fullmatch(username):
+            raise OfficerFault("unknown_officer", "no such officer at this point", wait_s=0.0)
         now = self._clock.now()
         if now - from_unix_ms(synced_at_ms) > timedelta(days=self._cached_days):
             raise OfficerFault(
                 "officer_stale", f"no sync for {self._cached_days} days: officers are not known any more"
             )
+        # Counted before the PIN is looked at: guesses made side by side cost the same as one after another.
+        self._begin_attempt(username)
         officer = cache.officer(username)
         # An unknown name costs the same delays, or names could be tried out.
         if officer is None or officer.point_id != self._point:
-            self._count_failure(username)
             raise OfficerFault(
                 "unknown_officer", "no such officer at this point", wait_s=self.wait_s(username)
             )
         if not pin_holds(officer.pin_hash, pin, username, self._pepper):
-            self._count_failure(username)
             raise OfficerFault("wrong_pin", "the PIN does not match", wait_s=self.wait_s(username))
-        if officer.valid_until and now.date() >= date.fromisoformat(officer.valid_until):
+        if _has_ended(officer, today):
             raise OfficerFault("officer_ended", "this officer's account has ended")
-        self._forget_failures(username)
         session = OfficerSession(username, officer.name, officer.role, now.isoformat(timespec="seconds"))
-        self._journal.append(lambda _: Draft(type="sign_in", officer=username, detail={"role": officer.role}))
+
+        def signed_in(connection: Any) -> Draft:
+            connection.execute(f"DELETE FROM {OFFICER_DELAYS} WHERE username = ?", (username,))
+            return Draft(type="sign_in", officer=username, detail={"role": officer.role})
+
+        self._journal.append(signed_in)
         return session
+
+    def check_still(self, cache: Cache, session: OfficerSession, today: date) -> None:
+        """Raises OfficerFault ``officer_ended`` when sync has meanwhile taken this officer away."""
+        officer = cache.officer(session.username)
+        if officer is None or officer.point_id != self._point or _has_ended(officer, today):
+            raise OfficerFault("officer_ended", "this officer's account has ended")
+        if officer.role != session.role:
+            raise OfficerFault("officer_ended", "this officer's role has changed: sign in again")
 
     def wait_s(self, username: str) -> float:
         """Seconds until this user name may be tried again; 0 if at once.
@@ -65,10 +84,9 @@ class Officers:
         Counted on the monotonic clock within a boot, on the wall clock across boots; a wall clock set back
         waits the whole delay again.
         """
-        row = self._ledger.db.conn.execute(
-            f"SELECT failures, wall_ms, mono_ms, boot_id FROM {OFFICER_DELAYS} WHERE username = ?",
-            (username,),
-        ).fetchone()
+        return self._wait_of(self._ledger.row(_SELECT_DELAY, username))
+
+    def _wait_of(self, row: Any) -> float:
         if row is None:
             return 0.0
         failures, wall_ms, mono_ms, boot_id = row
@@ -79,22 +97,27 @@ class Officers:
             passed_s = max(0.0, (unix_ms(self._clock.now()) - int(wall_ms)) / 1000)
         return max(0.0, delay_s - passed_s)
 
-    def _count_failure(self, username: str) -> None:
-        with writing(self._ledger.db, self._ledger.path) as connection:
+    def _begin_attempt(self, username: str) -> None:
+        with self._ledger.writing() as connection:
+            wait_s = self._wait_of(connection.execute(_SELECT_DELAY, (username,)).fetchone())
+            if wait_s > 0:
+                raise OfficerFault("locked_out", f"wait {wait_s:.0f} s", wait_s=wait_s)
+            now_ms = unix_ms(self._clock.now())
+            connection.execute(
+                f"DELETE FROM {OFFICER_DELAYS} WHERE username <> ? AND abs(wall_ms - ?) > ?",
+                (username, now_ms, FORGOTTEN_AFTER_MS),
+            )
             connection.execute(
                 f"""INSERT INTO {OFFICER_DELAYS} (username, failures, wall_ms, mono_ms, boot_id)
                     VALUES (?, 1, ?, ?, ?)
                     ON CONFLICT (username) DO UPDATE SET failures = failures + 1, wall_ms = excluded.wall_ms,
                         mono_ms = excluded.mono_ms, boot_id = excluded.boot_id""",
-                (username, unix_ms(self._clock.now()), self._clock.monotonic_ms(), self._clock.boot_id()),
+                (username, now_ms, self._clock.monotonic_ms(), self._clock.boot_id()),
             )
 
-    def _forget_failures(self, username: str) -> None:
-        if (
-            self.wait_s(username)
-            or self._ledger.db.conn.execute(
-                f"SELECT 1 FROM {OFFICER_DELAYS} WHERE username = ?", (username,)
-            ).fetchone()
-        ):
-            with writing(self._ledger.db, self._ledger.path) as connection:
-                connection.execute(f"DELETE FROM {OFFICER_DELAYS} WHERE username = ?", (username,))
+
+def _has_ended(officer: CachedOfficer, today: date) -> bool:
+    try:
+        return bool(officer.valid_until) and today >= date.fromisoformat(officer.valid_until or "")
+    except ValueError:
+        return True

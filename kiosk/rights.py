@@ -7,19 +7,30 @@ A right comes back only by this kiosk's own signed record. An expiry stops new s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kiosk import freezing
 from kiosk.clock import unix_ms
-from kiosk.database import writing
+from kiosk.effects import recount
 from kiosk.errors import OfficerFault
 from kiosk.grant import Grant
 from kiosk.journal import Draft, Journal
-from kiosk.journal_format import Record
-from kiosk.ledger import ACKNOWLEDGED, JOURNAL, META, PICKUPS, RIGHTS, HeldRight, Ledger, put_meta, read_right
-from kiosk.program import Program, spends, validate_quantity
+from kiosk.journal_format import Record, decode
+from kiosk.ledger import (
+    ACKNOWLEDGED,
+    JOURNAL,
+    PICKUPS,
+    RIGHTS,
+    HeldRight,
+    Ledger,
+    head_seq,
+    put_meta,
+    read_right,
+)
+from kiosk.program import Program, needs_reason, spends, validate_quantity
 from kiosk.values import Checks, Collector, Grade, OfficerSession
 
 
@@ -31,83 +42,81 @@ class GrantOutcome(StrEnum):
     STALE_EPOCH = "stale_epoch"
     RELEASED = "released"
     OTHER_GENERATION = "other_generation"
+    ROLLED_BACK = "rolled_back"
+    """Central had counted more records than this ledger holds: an old disk came back."""
 
 
 def take_in(
     ledger: Ledger,
-    grants: list[tuple[Grant, bytes]],
+    grants: Sequence[tuple[Grant, bytes]],
     *,
     kiosk: str,
     gen: int,
-    acquired: bool = False,
+    acquired_ms: int = 0,
     grant_rev: int | None = None,
 ) -> list[GrantOutcome]:
     """Takes verified grants into the ledger in one transaction; answers one outcome for each.
 
     Only for this kiosk's own current generation, only a higher epoch, never one at or below the release
-    floor; the same epoch while held changes nothing. ``grant_rev`` is kept as the delivery cursor.
+    floor; the same epoch while held changes nothing. ``acquired_ms`` says when a tap asked for them.
+    ``grant_rev`` is kept as the delivery cursor.
     """
     outcomes = []
-    with writing(ledger.db, ledger.path) as connection:
+    with ledger.writing() as connection:
         for grant, data in grants:
-            outcomes.append(_take_in_one(connection, grant, data, kiosk, gen, acquired))
+            outcomes.append(_take_in_one(connection, grant, data, kiosk, gen, acquired_ms))
         if grant_rev is not None:
             put_meta(connection, grant_rev=str(grant_rev))
     return outcomes
 
 
 def _take_in_one(
-    connection: Any, grant: Grant, data: bytes, kiosk: str, gen: int, acquired: bool
+    connection: Any, grant: Grant, data: bytes, kiosk: str, gen: int, acquired_ms: int
 ) -> GrantOutcome:
     if grant.kiosk != kiosk or grant.gen != gen:
         return GrantOutcome.OTHER_GENERATION
+    if grant.upto_seq > head_seq(connection, gen):
+        freezing.freeze(connection, freezing.ROLLED_BACK)
+        return GrantOutcome.ROLLED_BACK
     known = read_right(connection, grant.right)
     if known is not None:
-        if known.held and known.epoch == grant.epoch:
+        if known.held and known.epoch == grant.epoch and known.gen == gen:
+            if acquired_ms:  # the same grant came by poll a moment before the tap's own answer
+                _mark_acquired(connection, grant.right, acquired_ms)
             return GrantOutcome.SAME
         if grant.epoch <= known.floor:
             return GrantOutcome.RELEASED
         if grant.epoch <= known.epoch:
             return GrantOutcome.STALE_EPOCH
-    # Central counted this kiosk's records up to `upto_seq`; what was handed out since comes off here.
-    left = grant.quantity_left - _spent_since(connection, grant.right, gen, grant.upto_seq)
     connection.execute(
-        f"""INSERT INTO {RIGHTS} (right, gen, epoch_incarnation, epoch_n, quantity_left, not_before,
-                not_after, mode, grant_bytes, held, acquired)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+        f"""INSERT INTO {RIGHTS} (right, gen, epoch_incarnation, epoch_n, granted, upto_seq, quantity_left,
+                not_before, not_after, mode, grant_bytes, held, acquired_ms)
+            VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1, ?)
             ON CONFLICT (right) DO UPDATE SET
                 gen = excluded.gen, epoch_incarnation = excluded.epoch_incarnation,
-                epoch_n = excluded.epoch_n, quantity_left = excluded.quantity_left,
+                epoch_n = excluded.epoch_n, granted = excluded.granted, upto_seq = excluded.upto_seq,
                 not_before = excluded.not_before, not_after = excluded.not_after, mode = excluded.mode,
-                grant_bytes = excluded.grant_bytes, held = 1, acquired = excluded.acquired""",
+                grant_bytes = excluded.grant_bytes, held = 1, acquired_ms = excluded.acquired_ms""",
         (
             grant.right,
             gen,
             grant.epoch[0],
             grant.epoch[1],
-            max(0, left),
+            grant.quantity_left,
+            grant.upto_seq,
             grant.not_before,
             grant.not_after,
             grant.mode,
             data,
-            int(acquired),
+            acquired_ms or (known.acquired_ms if known and known.held else 0),
         ),
     )
+    recount(connection, grant.right, gen)
     return GrantOutcome.TAKEN_IN
 
 
-def _spent_since(connection: Any, right: str, gen: int, seq: int) -> int:
-    row = connection.execute(
-        f"""SELECT coalesce(sum(p.spends), 0) FROM {PICKUPS} p
-            WHERE p.right = ? AND p.gen = ? AND p.seq > ? AND p.voided = 0""",
-        (right, gen, seq),
-    ).fetchone()
-    restored = connection.execute(
-        f"""SELECT coalesce(sum(p.spends), 0) FROM {JOURNAL} v JOIN {PICKUPS} p ON p.ref = v.ref
-            WHERE v.type = 'void' AND v.right = ? AND v.gen = ? AND v.seq > ? AND p.seq <= ?""",
-        (right, gen, seq, seq),
-    ).fetchone()
-    return int(row[0]) - int(restored[0])
+def _mark_acquired(connection: Any, right: str, acquired_ms: int) -> None:
+    connection.execute(f"UPDATE {RIGHTS} SET acquired_ms = ? WHERE right = ?", (acquired_ms, right))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +140,25 @@ class Handing:
 def dispense(journal: Journal, handing: Handing) -> Record:
     """Records a hand-out; durable, signed and chained when this returns.
 
-    Raises OfficerFault: ``right_not_held``, ``already_taken``, ``right_closed``, ``quantity``, ``frozen``.
+    Everything is decided again inside the transaction: another process may have been faster. Raises
+    OfficerFault: ``right_not_held``, ``already_taken``, ``right_closed``, ``quantity``, ``reason_missing``,
+    ``frozen``.
     """
 
     def decide(connection: Any) -> Draft:
-        refuse_if_frozen(connection)
+        freezing.refuse_if_frozen(connection)
         held = read_right(connection, handing.right)
         now_s = unix_ms(journal.clock.now()) // 1000
-        if held is None or not held.held:
+        if held is None or not held.held or held.gen != journal.identity.gen:
             raise OfficerFault("right_not_held", "this right is not held here", right=handing.right)
         if held.quantity_left <= 0:
             raise OfficerFault("already_taken", "taken already", right=handing.right)
         if not held.not_before <= now_s < held.not_after:
             raise OfficerFault("right_closed", "outside the time of this right", right=handing.right)
-        validate_quantity(handing.program, handing.quantity, min(held.quantity_left, handing.most))
+        due = min(held.quantity_left, handing.most)
+        validate_quantity(handing.program, handing.quantity, due)
+        if needs_reason(handing.program, handing.quantity, due) and not handing.reason:
+            raise OfficerFault("reason_missing", "less than all closes the right: say why")
         return Draft(
             type="dispense",
             right=handing.right,
@@ -159,8 +173,9 @@ def dispense(journal: Journal, handing: Handing) -> Record:
                 "spends": spends(handing.program, handing.quantity, held.quantity_left),
                 "entitlement": list(handing.entitlement),
                 "collector": handing.collector.kind,
+                # Only what the program asks for: free text has no place in the chain.
                 "checks": [
-                    *handing.checks.documents,
+                    *(one for one in handing.program.documents if one in handing.checks.documents),
                     *(["photo_and_ktp"] if handing.checks.photo_and_ktp else []),
                 ],
             },
@@ -181,13 +196,24 @@ def _private_of(handing: Handing) -> str:
     return json.dumps(told, ensure_ascii=False, sort_keys=True) if told else ""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedPickup:
+    """A hand-out as the ledger has it, for who decides whether it may be taken back."""
+
+    ref: str
+    officer: str
+    shown: bool
+    age_s: float
+    """Since it was recorded; infinite where the clocks say it is yet to come."""
+
+
 def void(
     journal: Journal,
     ref: str,
     goods: str,
     reason: str,
     officer: str,
-    permit: Callable[[Any], None] | None = None,
+    permit: Callable[[RecordedPickup], None],
 ) -> Record:
     """Records that a hand-out did not happen (``never_left``) or came back (``returned``).
 
@@ -195,24 +221,20 @@ def void(
     ``goods`` and what ``permit`` raises.
     """
     if goods not in ("never_left", "returned"):
-        raise OfficerFault("goods", "say never_left or returned", goods=goods)
+        raise OfficerFault("goods", "say never_left or returned")
 
     def decide(connection: Any) -> Draft:
+        pickup = recorded_pickup(connection, journal, ref)
+        permit(pickup)
         row = connection.execute(
-            f"""SELECT right, quantity, spends, epoch_incarnation, epoch_n, program_id, program_version, card,
-                       voided FROM {PICKUPS} WHERE ref = ?""",
-            (ref,),
+            f"""SELECT right, quantity, spends, epoch_incarnation, epoch_n, program_id, program_version, card
+                FROM {PICKUPS} WHERE ref = ?""",
+            (pickup.ref,),
         ).fetchone()
-        if row is None:
-            raise OfficerFault("unknown_ref", f"no pickup {ref} in this kiosk's journal", ref=ref)
-        if row[8]:
-            raise OfficerFault("already_voided", f"{ref} is voided already", ref=ref)
-        if permit:
-            permit(connection)
         return Draft(
             type="void",
             right=row[0],
-            ref=ref,
+            ref=pickup.ref,
             quantity=row[1],
             epoch=(row[3], row[4]),
             program_version=f"{row[5]}@{row[6]}",
@@ -225,15 +247,48 @@ def void(
     return journal.append(decide)
 
 
-def release(journal: Journal, right: str, *, only_acquired: bool = False) -> Record | None:
+def recorded_pickup(connection: Any, journal: Journal, ref: str) -> RecordedPickup:
+    """A pickup that stands, inside the caller's transaction.
+
+    Raises OfficerFault ``unknown_ref``, ``already_voided``.
+    """
+    known = (
+        ref.isascii()
+        and connection.execute(
+            f"""SELECT p.officer, p.shown, p.voided, p.wall_ms, j.record FROM {PICKUPS} p
+            JOIN {JOURNAL} j ON j.gen = p.gen AND j.seq = p.seq WHERE p.ref = ?""",
+            (ref,),
+        ).fetchone()
+    )
+    if not known:
+        raise OfficerFault("unknown_ref", "no such pickup in this kiosk's journal")
+    officer, shown, voided, wall_ms, payload = known
+    if voided:
+        raise OfficerFault("already_voided", f"{ref} is voided already", ref=ref)
+    record = decode(bytes(payload))
+    clock = journal.clock
+    if record.boot_id == clock.boot_id():
+        age_ms = clock.monotonic_ms() - record.mono
+    else:
+        age_ms = unix_ms(clock.now()) - wall_ms
+    return RecordedPickup(ref, officer, bool(shown), age_ms / 1000 if age_ms >= 0 else float("inf"))
+
+
+def release(
+    journal: Journal, right: str, *, only_acquired: bool = False, older_than_ms: int = 0
+) -> Record | None:
     """Gives a right that is held here back to central, up to its current epoch; None if not held.
 
-    ``only_acquired`` leaves rights alone that were placed here or that were spent from.
+    ``only_acquired`` leaves rights alone that were placed here or that were spent from, ``older_than_ms``
+    also those that came less than so long ago.
     """
 
     def decide(connection: Any) -> Draft:
         held = read_right(connection, right)
-        if held is None or not held.held or (only_acquired and not _idle(connection, held)):
+        if held is None or not held.held or held.gen != journal.identity.gen:
+            raise _NothingToRelease
+        age_ms = abs(unix_ms(journal.clock.now()) - held.acquired_ms)
+        if only_acquired and (not _idle(connection, held) or age_ms < older_than_ms):
             raise _NothingToRelease
         return Draft(type="release", right=right, epoch=held.epoch, detail={"upto": list(held.epoch)})
 
@@ -243,31 +298,40 @@ def release(journal: Journal, right: str, *, only_acquired: bool = False) -> Rec
         return None
 
 
+def release_forgotten(journal: Journal, older_than_ms: int) -> int:
+    """Gives back what a tap brought here and nobody used: its visit ended without a word (a stop, a crash).
+
+    Answers how many rights went back.
+    """
+    found = journal.ledger.rows(
+        f"""SELECT right FROM {RIGHTS} r WHERE held = 1 AND acquired_ms > 0 AND NOT EXISTS (
+                SELECT 1 FROM {PICKUPS} p WHERE p.right = r.right AND p.gen = r.gen AND p.voided = 0
+                AND p.epoch_incarnation = r.epoch_incarnation AND p.epoch_n = r.epoch_n)"""
+    )
+    return sum(
+        release(journal, row[0], only_acquired=True, older_than_ms=older_than_ms) is not None for row in found
+    )
+
+
 def _idle(connection: Any, held: HeldRight) -> bool:
     spent = connection.execute(
-        f"SELECT 1 FROM {PICKUPS} WHERE right = ? AND epoch_incarnation = ? AND epoch_n = ? AND voided = 0",
-        (held.right, *held.epoch),
+        f"""SELECT 1 FROM {PICKUPS} WHERE right = ? AND gen = ? AND epoch_incarnation = ? AND epoch_n = ?
+              AND voided = 0""",
+        (held.right, held.gen, *held.epoch),
     ).fetchone()
-    return held.acquired and spent is None
+    return held.acquired_ms > 0 and spent is None
 
 
 class _NothingToRelease(Exception):
     """Ends a transaction that has nothing to append."""
 
 
-def refuse_if_frozen(connection: Any) -> None:
-    """Raises OfficerFault ``frozen`` when central or this kiosk stopped dispensing here."""
-    row = connection.execute(f"SELECT value FROM {META} WHERE key = 'frozen'").fetchone()
-    if row and row[0]:
-        raise OfficerFault("frozen", "this kiosk may not hand out now", why=row[0])
-
-
 def held_epochs(ledger: Ledger, gen: int) -> list[tuple[str, tuple[int, int]]]:
     """The grants that central should believe are here: those held, and those whose release it has not got."""
-    rows = ledger.db.conn.execute(
+    rows = ledger.rows(
         f"""SELECT right, epoch_incarnation, epoch_n FROM {RIGHTS} r WHERE gen = ? AND (held = 1 OR EXISTS (
                 SELECT 1 FROM {JOURNAL} j WHERE j.type = 'release' AND j.right = r.right AND j.gen = r.gen
                 AND j.seq > coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = j.gen), 0)))""",
-        (gen,),
+        gen,
     )
     return [(row[0], (row[1], row[2])) for row in rows]

@@ -6,16 +6,20 @@ that the screen never asks the network.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kiosk.clock import Clock, unix_ms
+from kiosk.errors import EnvironmentFault
 
 STATE_FILE = "sync.json"
 MAX_DRIFT_MS = 10 * 60 * 1000
 FRESH_MS = 90_000
-"""A state older than this says nothing about now: two missed polls of 30 s and some room."""
+"""A state older than this says nothing about now: a poll of 60 s at most, and some room."""
+_MAX_MS = 253_402_300_799_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,9 @@ class SyncState:
 
     online: bool = False
     last_success_ms: int = 0
+    """When central last answered."""
+    current_ms: int = 0
+    """When central last said that this kiosk's data is complete."""
     checked_mono_ms: int = 0
     central_ms: int = 0
     central_mono_ms: int = 0
@@ -36,16 +43,35 @@ def load(home: Path) -> SyncState:
     """The last state; an empty one if there is none or it cannot be read."""
     try:
         data = json.loads((home / STATE_FILE).read_text(encoding="utf-8"))
-        return SyncState(**{f.name: data[f.name] for f in fields(SyncState)})
+        values = {f.name: data[f.name] for f in fields(SyncState)}
     except (OSError, ValueError, KeyError, TypeError):
         return SyncState()
+    sound = (
+        isinstance(values["online"], bool)
+        and all(isinstance(values[name], str) for name in ("boot_id", "fault"))
+        and all(
+            type(value) is int and 0 <= value <= _MAX_MS
+            for name, value in values.items()
+            if name.endswith("_ms")
+        )
+    )
+    return SyncState(**values) if sound else SyncState()
 
 
 def save(home: Path, state: SyncState) -> None:
-    """Swaps a new state in. It is only a hint, so it is not forced to the disk."""
-    staging = home / f"{STATE_FILE}.new"
-    staging.write_text(json.dumps(asdict(state)), encoding="utf-8")
-    staging.replace(home / STATE_FILE)
+    """Swaps a new state in. It is only a hint, so it is not forced to the disk.
+
+    Raises EnvironmentFault ``write_failed``.
+    """
+    # A name of its own: two threads and a command may leave word at once.
+    staging = home / f".{STATE_FILE}.{secrets.token_hex(4)}"
+    try:
+        staging.write_text(json.dumps(asdict(state)), encoding="utf-8")
+        staging.replace(home / STATE_FILE)
+    except OSError as fault:
+        with contextlib.suppress(OSError):
+            staging.unlink()
+        raise EnvironmentFault("write_failed", f"{STATE_FILE}: {fault.strerror}", file=STATE_FILE) from fault
 
 
 def is_online(state: SyncState, clock: Clock) -> bool:

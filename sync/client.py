@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import http.client
+import re
+import time
 import zlib
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import requests
+import urllib3
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
@@ -27,7 +30,14 @@ from sync.wire import (
     RightsRequest,
 )
 
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+READ_BYTES: Final = 64 * 1024
+CONNECT_TIMEOUT_S: Final = 5.0
+ZSTD_WINDOW_BYTES: Final = 8 * 1024 * 1024
+"""Largest window a receiver should have to support (RFC 8878 section 3.1.1.1.2)."""
+MAX_RETRY_AFTER_S: Final = 300
+MAX_DIGITS: Final = 9
+_CODE: Final = re.compile(r"[a-z_]{1,40}")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -85,11 +95,11 @@ class CentralClient:
         body = self._call(
             "GET", "/v1/changes" + (f"?cursor={cursor}" if cursor else ""), b"", self._timeout_s
         )
-        return _parse(body, ChangesAnswer)
+        return parse_answer(body, ChangesAnswer)
 
     def _post(self, path: str, request: BaseModel, answer: type[ModelT], timeout_s: float) -> ModelT:
         body = request.model_dump_json().encode()
-        return _parse(self._call("POST", path, body, timeout_s), answer)
+        return parse_answer(self._call("POST", path, body, timeout_s), answer)
 
     def _call(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes:
         nonce = new_nonce()
@@ -126,8 +136,10 @@ def send(
 ) -> tuple[int, dict[str, str], bytes]:
     """One HTTP exchange: status, headers and the decoded body, at most MAX_ANSWER_BYTES.
 
-    Raises CentralFault: ``central_unreachable``, ``central_certificate``, ``answer_cut``,
-    ``answer_too_large``.
+    Once the headers are there, the whole body has to come within ``timeout_s``; a server that sends one byte
+    at a time holds nobody up for longer. Raises CentralFault: ``central_unreachable`` (detail ``why``),
+    ``central_certificate``, ``answer_cut``, ``answer_too_large``. No message of these names a proxy's
+    password or a body.
     """
     send_headers = {**headers, "Accept-Encoding": "zstd, gzip", "Accept": "application/json"}
     if body:
@@ -138,46 +150,80 @@ def send(
             url,
             data=body or None,
             headers=send_headers,
-            timeout=(min(timeout_s, 5.0), timeout_s),
+            timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
             stream=True,
             allow_redirects=False,
         ) as response:
-            raw = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
-            expected = response.headers.get("Content-Length")
-            if expected is not None and expected.isdigit() and len(raw) < int(expected):
-                raise CentralFault("answer_cut", f"{len(raw)} of {expected} bytes")
+            raw = _read_body(response, time.monotonic() + timeout_s)
             found = {name.lower(): value for name, value in response.headers.items()}
             return response.status_code, found, _decoded(raw, found.get("content-encoding", ""))
     except requests.exceptions.SSLError as error:
-        raise CentralFault("central_certificate", str(error)) from error
-    except requests.exceptions.Timeout as error:
+        raise CentralFault("central_certificate", _reason(error)) from error
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise CentralFault("central_unreachable", "no answer in time", why="timeout") from error
     except requests.exceptions.RequestException as error:
-        raise CentralFault("central_unreachable", str(error), why=type(error).__name__) from error
-    except OSError as error:  # urllib3's own errors, raised while the body streams
-        raise CentralFault("answer_cut", str(error)) from error
-    except Exception as error:
-        if type(error).__module__.startswith("urllib3"):
-            raise CentralFault("answer_cut", str(error)) from error
-        raise
+        raise CentralFault("central_unreachable", _reason(error), why=type(error).__name__) from error
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        raise CentralFault("answer_cut", _reason(error)) from error
+    except UnicodeError as error:  # a host name that cannot be one
+        raise CentralFault("central_unreachable", "the address is none", why="UnicodeError") from error
+
+
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := response.raw.read1(READ_BYTES, decode_content=False):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise CentralFault("answer_too_large", f"over {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise CentralFault("central_unreachable", "no answer in time", why="timeout")
+    expected = number_of(response.headers.get("Content-Length", ""))
+    if expected is not None and size < expected:
+        raise CentralFault("answer_cut", f"{size} of {expected} bytes")
+    return b"".join(parts)
 
 
 def _decoded(raw: bytes, encoding: str) -> bytes:
-    if len(raw) > MAX_ANSWER_BYTES:
-        raise CentralFault("answer_too_large", f"over {MAX_ANSWER_BYTES} bytes")
     try:
         if encoding == "zstd":
-            reader = zstandard.ZstdDecompressor().stream_reader(raw)
-            data = reader.read(MAX_ANSWER_BYTES + 1)
+            decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
+            data = decompressor.stream_reader(raw).read(MAX_ANSWER_BYTES + 1)
         elif encoding == "gzip":
-            data = zlib.decompressobj(31).decompress(raw, MAX_ANSWER_BYTES + 1)
+            stream = zlib.decompressobj(31)
+            data = stream.decompress(raw, MAX_ANSWER_BYTES + 1)
+            if not stream.eof and len(data) <= MAX_ANSWER_BYTES:
+                raise CentralFault("answer_cut", "gzip: it ends too early")
         else:
             return raw
-    except (zstandard.ZstdError, zlib.error) as error:
-        raise CentralFault("answer_cut", f"{encoding}: {error}") from error
+    except (zstandard.ZstdError, zlib.error, MemoryError) as error:
+        raise CentralFault("answer_cut", f"{encoding}: {type(error).__name__}") from error
     if len(data) > MAX_ANSWER_BYTES:
         raise CentralFault("answer_too_large", f"over {MAX_ANSWER_BYTES} bytes inflated")
     return data
+
+
+def number_of(text: str) -> int | None:
+    """The number of a header such as ``Retry-After``; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong beneath the libraries' wrappers, without addresses and what may stand in them."""
+    causes = [error]
+    while (inner := _cause_of(causes[-1])) is not None and inner not in causes:
+        causes.append(inner)
+    told = [str(one.strerror) for one in causes if isinstance(one, OSError) and one.strerror]
+    return ": ".join([type(causes[-1]).__name__, *told[-1:]])
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, BaseException):
+        return reason
+    wrapped = next((part for part in reversed(error.args) if isinstance(part, BaseException)), None)
+    return wrapped or error.__cause__ or error.__context__
 
 
 def open_answer_or_name_it(
@@ -199,25 +245,39 @@ def open_answer_or_name_it(
     return open_answer(header, key_for, nonce=nonce, status=status, body=body).time_ms
 
 
-def refused(status: int, headers: dict[str, str], body: bytes, *, signed: bool = True) -> CentralFault:
-    """The fault that an error answer stands for; its code is central's own where it gives one.
+def refused(
+    status: int, headers: dict[str, str], body: bytes, *, signed: bool = True, name_it: bool = False
+) -> CentralFault:
+    """The fault that an error answer stands for; its code is central's own where central signed it.
 
-    ``signed`` goes into the detail: only a signed refusal may have consequences beyond trying again.
+    ``signed`` goes into the detail: only a signed refusal may have consequences beyond trying again. What an
+    unsigned one says of itself is in the detail ``said``; ``name_it`` makes that the code, for enrolling,
+    where nobody can be believed yet and a person reads it.
     """
-    retry_after = headers.get("retry-after", "")
     detail: dict[str, Any] = {"status": status, "signed": signed}
-    if retry_after.isdigit():
-        detail["retry_after_s"] = int(retry_after)
+    retry_after_s = number_of(headers.get("retry-after", ""))
+    if retry_after_s is not None:
+        detail["retry_after_s"] = min(retry_after_s, MAX_RETRY_AFTER_S)
     try:
         told = ErrorAnswer.model_validate_json(body)
     except ValidationError:
-        code = "central_error" if status >= 500 else "central_refused"
-        return CentralFault(code, f"HTTP {status}", **detail)
-    return CentralFault(told.code, told.message, **detail)
+        told = None
+    if told is not None and not _CODE.fullmatch(told.code):
+        told = None
+    if told is not None and (signed or name_it):
+        return CentralFault(told.code, told.message[:500], **detail)
+    if told is not None:
+        detail["said"] = told.code
+    code = "central_error" if status >= 500 else "central_refused"
+    return CentralFault(code, f"HTTP {status}" + (f": {detail['said']}" if told else ""), **detail)
 
 
-def _parse(body: bytes, model: type[ModelT]) -> ModelT:
+def parse_answer(body: bytes, model: type[ModelT]) -> ModelT:
+    """The body as a message. Raises CentralFault ``answer_not_understood``, which repeats no value of it."""
     try:
         return model.model_validate_json(body)
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise CentralFault("answer_not_understood", f"{model.__name__}: {error}"[:500]) from error
+    except ValidationError as error:
+        places = [".".join(map(str, one["loc"])) for one in error.errors(include_input=False)[:5]]
+        raise CentralFault(
+            "answer_not_understood", f"{model.__name__} at {', '.join(places)}"[:300]
+        ) from None

@@ -1,34 +1,49 @@
 """What a kiosk does with central: push the journal, take in grants, bring the cache up to date.
 
-Status codes never delete anything: a record is done when central acknowledged it with the same hash.
+Central's refusals count only where central signed them: a revoked kiosk stops, sends what it has and wipes
+its cache; one that was enrolled again elsewhere, or is frozen, stops; all of them go on pushing.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kiosk import sync_state
-from kiosk.cache import CacheFolder
+from kiosk import freezing, sync_state
+from kiosk.acknowledgement import forget_acknowledged
+from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, unix_ms
-from kiosk.database import writing
-from kiosk.errors import CentralFault
-from kiosk.grant import digest_of, open_grant
+from kiosk.errors import CentralFault, EnvironmentFault
+from kiosk.freezing import freeze_ledger
+from kiosk.grant import Grant, digest_of, open_grant
 from kiosk.journal import Identity, Journal
 from kiosk.keyset import KeySet
-from kiosk.ledger import ACKNOWLEDGED, JOURNAL, JOURNAL_PRIVATE, Ledger, put_meta
-from kiosk.rights import held_epochs, release, take_in
+from kiosk.ledger import Ledger
+from kiosk.rights import GrantOutcome, held_epochs, release, release_forgotten, take_in
 from kiosk.sync_state import SyncState
 from sync.client import CentralClient
 from sync.feed import load_changes
-from sync.wire import JournalAnswer, JournalRequest, PollAnswer, PollRequest, PrivateNote, SignedRecord
+from sync.pushing import Pusher
+from sync.wire import PollAnswer, PollRequest
 
 log = logging.getLogger(__name__)
 
-BATCH_RECORDS = 200
+STOPS = {
+    "kiosk_revoked": freezing.REVOKED,
+    "stale_gen": freezing.STALE_GENERATION,
+    "kiosk_frozen": freezing.FROZEN_BY_CENTRAL,
+}
+"""Central's signed refusals that end dispensing, and what the ledger keeps of each."""
+FORGOTTEN_MS = 10 * 60 * 1000
+"""A right that a tap brought here so long ago, and that nobody used, belongs to no visit any more."""
+MOST_ORPHANS = 500
+"""Released in one round; the others in the next."""
+MOST_POLLS = 200
+"""In one round: 100,000 grants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +79,9 @@ class SyncEngine:
         self.client = client
         self.clock = clock
         self._journal = Journal(ledger, identity, clock)
+        self._pusher = Pusher(home, ledger, identity.gen, client.push)
         self._keyset = keyset
         self._take_keyset = take_keyset
-
-    def sync_now(self) -> SyncReport:
-        """One round, leaving word for the screen whether central answered. Raises CentralFault."""
-        try:
-            return self.run_once()
-        except CentralFault as fault:
-            self.note_failure(fault)
-            raise
 
     def close(self) -> None:
         """Closes the connections."""
@@ -81,171 +89,182 @@ class SyncEngine:
         self.caches.close()
         self.ledger.close()
 
+    def sync_now(self) -> SyncReport:
+        """One round, leaving word for the screen whether central answered.
+
+        Raises CentralFault, after doing what a signed refusal asks for; EnvironmentFault.
+        """
+        try:
+            return self.run_once()
+        except CentralFault as fault:
+            self.heed(fault)
+            raise
+
     def run_once(self) -> SyncReport:
-        """Journal out, grants and changes in, one after the other. Raises CentralFault."""
+        """Journal out, grants and changes in, one after the other. Raises CentralFault, EnvironmentFault."""
         pushed = self.push_all()
         grants, released = 0, 0
-        changed = True
-        while True:
+        more, polls, waiting = True, 0, False
+        while more and polls < MOST_POLLS:
             answer = self.poll(wait_s=0.0)
             grants += len(answer.grants)
             released += self.answer_recalls(answer)
-            changed = answer.changes_waiting
-            if not answer.grants_more and not answer.grants_reset:
-                break
-        rows = self.fetch_changes() if changed or self.caches.current_number() is None else 0
+            more, polls, waiting = answer.grants_more, polls + 1, answer.changes_waiting
+        rows = self.fetch_changes() if waiting or not self.caches.is_sound() else 0
+        released += self.release_unused() + (self.release_orphans() if rows else 0)
         if released:
             pushed += self.push_all()
+        self.note_success(current=True)
         self.caches.current().set_meta(synced_at=self._now_iso())
         return SyncReport(pushed, self.ledger.waiting(), grants, rows, released)
 
     def push_all(self, on_batch: Callable[[], None] = lambda: None) -> int:
-        """Sends every record that central has not acknowledged, oldest first; answers how many it took.
+        """Sends every record that central has not acknowledged; answers how many it took.
 
-        Raises CentralFault; what was acknowledged before stays so.
+        Raises CentralFault as ``Pusher.push_all`` does.
         """
-        pushed = 0
-        for gen in self._generations():
-            start = self.ledger.acked(gen) + 1
-            gaps = 0
-            while True:
-                request = self._batch(gen, start)
-                if not request.records:
-                    break
-                answer = self.client.push(request)
-                on_batch()
-                if answer.status == "gap":
-                    gaps += 1
-                    if gaps > 3:
-                        raise CentralFault(
-                            "journal_gap", f"central asks for {gen}:{answer.gap_from} again and again"
-                        )
-                    start = answer.gap_from or 1
-                    continue
-                self._note_acknowledged(gen, request, answer)
-                if answer.status == "fork":
-                    raise CentralFault(
-                        "journal_fork", f"central has other bytes in generation {gen}", gen=gen
-                    )
-                if answer.acked_seq < start:
-                    raise CentralFault("journal_not_taken", f"central stays at {gen}:{answer.acked_seq}")
-                pushed += answer.acked_seq - start + 1
-                start = answer.acked_seq + 1
-        return pushed
+        return self._pusher.push_all(on_batch)
 
     def poll(self, wait_s: float) -> PollAnswer:
-        """One heartbeat; grants in the answer are in the ledger when this returns. Raises CentralFault."""
-        cursor = ""
-        if self.caches.current_number() is not None:
-            cursor = self.caches.current().meta("cursor")
-        request = PollRequest(
-            gen=self.identity.gen,
-            queue=self.ledger.waiting(),
-            highest_grant_rev=int(self.ledger.meta("grant_rev", "0")),
-            grants_digest=digest_of(held_epochs(self.ledger, self.identity.gen)),
-            cursor=cursor,
-            wait_s=wait_s,
-        )
-        answer = self.client.poll(request)
-        self.note_success()
-        if answer.grants_reset:
-            self.ledger.set_meta(grant_rev="0")
-        if answer.grants:
-            keyset = self._keyset()
-            opened = [(open_grant(data, keyset), data) for data in answer.grants]
-            outcomes = take_in(
-                self.ledger,
-                opened,
-                kiosk=self.identity.kiosk,
-                gen=self.identity.gen,
-                grant_rev=answer.grant_rev,
+        """One heartbeat; grants in the answer are in the ledger when this returns.
+
+        Raises CentralFault; ``ledger_rolled_back`` when central has more of the journal than there is here.
+        """
+        gen = self.identity.gen
+        acked_before = self.ledger.acked(gen)
+        cursor = self._cursor()
+        answer = self.client.poll(
+            PollRequest(
+                gen=gen,
+                queue=self.ledger.waiting(),
+                highest_grant_rev=int(self.ledger.meta("grant_rev", "0")),
+                grants_digest=digest_of(held_epochs(self.ledger, gen)),
+                cursor=cursor,
+                wait_s=wait_s,
             )
-            for (grant, _), outcome in zip(opened, outcomes, strict=True):
-                if outcome in ("stale_epoch", "other_generation"):
-                    log.warning("grant of %s not taken in: %s", grant.right, outcome)
+        )
+        self._compare_journals(answer, acked_before)
+        self.note_success(current=bool(cursor) and not answer.changes_waiting)
+        freezing.thaw(self.ledger)
+        if answer.grants or answer.grants_reset:
+            self._take_grants(answer)
         return answer
 
+    def _cursor(self) -> str:
+        """Where this kiosk's data ends; empty without a cache, or with a damaged one."""
+        try:
+            return self.caches.current().meta("cursor") if self.caches.is_sound() else ""
+        except EnvironmentFault as fault:
+            if fault.code not in DAMAGE_CODES:
+                raise
+            return ""
+
+    def _compare_journals(self, answer: PollAnswer, acked_before: int) -> None:
+        gen = self.identity.gen
+        if answer.acked_seq > self.ledger.head_seq(gen):
+            freeze_ledger(self.ledger, freezing.ROLLED_BACK)
+            raise CentralFault(
+                "ledger_rolled_back", "central has more of this kiosk's journal than it has", gen=gen
+            )
+        # Acknowledged before this poll was asked, and not there now: central was restored from a backup.
+        if answer.acked_seq < acked_before:
+            log.warning("central has lost records of generation %d after %d", gen, answer.acked_seq)
+            forget_acknowledged(self.ledger, gen, answer.acked_seq)
+        known = self.ledger.meta("incarnation")
+        if known != str(answer.incarnation):
+            for older in self.ledger.generations() if known else ():
+                if older != gen:
+                    forget_acknowledged(self.ledger, older, 0)
+            self.ledger.set_meta(incarnation=str(answer.incarnation))
+
+    def _take_grants(self, answer: PollAnswer) -> None:
+        keyset = self._keyset()
+        opened: list[tuple[Grant, bytes]] = []
+        for data in answer.grants:
+            try:
+                opened.append((open_grant(data, keyset), data))
+            except CentralFault as fault:
+                # One that cannot be believed holds up no other; the digest will bring it again.
+                log.warning("a grant is refused: %s", fault.message)
+        identity = self.identity
+        outcomes = take_in(
+            self.ledger, opened, kiosk=identity.kiosk, gen=identity.gen, grant_rev=answer.grant_rev
+        )
+        for (grant, _), outcome in zip(opened, outcomes, strict=True):
+            if outcome not in (GrantOutcome.TAKEN_IN, GrantOutcome.SAME):
+                log.warning("grant of %s not taken in: %s", grant.right, outcome)
+
     def answer_recalls(self, answer: PollAnswer) -> int:
-        """Releases rights that central asks back and that lie idle here."""
+        """Releases rights that central asks back; answers how many."""
         return sum(release(self._journal, right) is not None for right in answer.recalls)
+
+    def release_unused(self) -> int:
+        """Gives back rights that a tap brought here and that no visit uses any more; answers how many."""
+        return release_forgotten(self._journal, FORGOTTEN_MS)
+
+    def release_orphans(self) -> int:
+        """Gives back rights of holders and families that this kiosk's data does not know; answers how many.
+
+        They could not be spent here: nobody can be shown them. To be called when the data is complete.
+        """
+        held = [right for right, _ in held_epochs(self.ledger, self.identity.gen)]
+        missing = self.caches.current().missing_subjects({right.split("/")[0] for right in held})
+        orphans = [right for right in held if right.split("/")[0] in missing][:MOST_ORPHANS]
+        return sum(release(self._journal, right) is not None for right in orphans)
 
     def fetch_changes(self, on_page: Callable[[int], None] = lambda rows: None) -> int:
         """Brings the cache up to date; answers how many rows changed. Raises CentralFault."""
         rows = load_changes(self.caches, self.client.changes, self._now_iso, on_page)
         doc = self.caches.current().keyset_doc()
         if doc:
-            self._take_keyset(base64.b64decode(doc))
+            try:
+                data = base64.b64decode(doc, validate=True)
+            except (binascii.Error, ValueError):
+                raise CentralFault(
+                    "keyset_refused", "the feed's key set is not Base64", why="content"
+                ) from None
+            self._take_keyset(data)
         return rows
 
-    def note_success(self) -> None:
-        """Leaves word that central answered, and its signed time."""
+    def heed(self, fault: CentralFault) -> None:
+        """Leaves word that central failed, and does what a signed refusal asks for."""
+        self.note_failure(fault)
+        why = STOPS.get(fault.code) if fault.detail.get("signed") is True else None
+        if why is None:
+            return
+        freeze_ledger(self.ledger, why)
+        if why == freezing.REVOKED and self.caches.current_number_or_none() is not None:
+            self._flush()
+            log.warning("central has revoked this kiosk: its cache is wiped")
+            with self.caches.loading():
+                self.caches.wipe()
+
+    def _flush(self) -> None:
+        try:
+            self.push_all()
+        except CentralFault as fault:
+            log.warning("the journal could not be sent yet: %s", fault.code)
+
+    def note_success(self, *, current: bool = False) -> None:
+        """Leaves word that central answered, and its signed time; ``current``: nothing is waiting there."""
         time = self.client.central_time
-        mono = self.clock.monotonic_ms()
-        sync_state.save(
-            self.home,
-            SyncState(
-                online=True,
-                last_success_ms=unix_ms(self.clock.now()),
-                checked_mono_ms=mono,
-                central_ms=time.time_ms if time else 0,
-                central_mono_ms=time.mono_ms if time else 0,
-                boot_id=self.clock.boot_id(),
-            ),
+        mono_ms, now_ms = self.clock.monotonic_ms(), unix_ms(self.clock.now())
+        state = SyncState(
+            online=True,
+            last_success_ms=now_ms,
+            current_ms=now_ms if current else sync_state.load(self.home).current_ms,
+            checked_mono_ms=mono_ms,
+            central_ms=time.time_ms if time else 0,
+            central_mono_ms=time.mono_ms if time else 0,
+            boot_id=self.clock.boot_id(),
         )
+        sync_state.save(self.home, state)
 
     def note_failure(self, fault: CentralFault) -> None:
-        """Leaves word that central did not answer; central's time stays known."""
+        """Leaves word that central did not answer, or not well; its time stays known."""
         before = sync_state.load(self.home)
-        mono = self.clock.monotonic_ms()
-        sync_state.save(
-            self.home,
-            replace(before, online=False, checked_mono_ms=mono, fault=fault.code, boot_id=before.boot_id),
-        )
-
-    def _generations(self) -> list[int]:
-        rows = self.ledger.db.conn.execute(f"SELECT DISTINCT gen FROM {JOURNAL} ORDER BY gen")
-        return [row[0] for row in rows]
-
-    def _batch(self, gen: int, start: int) -> JournalRequest:
-        rows = self.ledger.db.conn.execute(
-            f"""SELECT j.seq, j.record, j.signature, p.salt, p.text FROM {JOURNAL} j
-                LEFT JOIN {JOURNAL_PRIVATE} p ON p.gen = j.gen AND p.seq = j.seq
-                WHERE j.gen = ? AND j.seq >= ? ORDER BY j.seq LIMIT ?""",
-            (gen, start, BATCH_RECORDS),
-        ).fetchall()
-        return JournalRequest(
-            gen=gen,
-            from_seq=start,
-            records=[SignedRecord(record=bytes(row[1]), signature=bytes(row[2])) for row in rows],
-            private=[PrivateNote(seq=row[0], salt=bytes(row[3]), text=row[4]) for row in rows if row[4]],
-        )
-
-    def _note_acknowledged(self, gen: int, request: JournalRequest, answer: JournalAnswer) -> None:
-        row = self.ledger.db.conn.execute(
-            f"SELECT hash FROM {JOURNAL} WHERE gen = ? AND seq = ?", (gen, answer.acked_seq)
-        ).fetchone()
-        known = bytes(row[0]).hex() if row else "0" * 64
-        frozen = ""
-        if answer.status == "fork" or (answer.acked_seq > 0 and known != answer.head):
-            frozen = "journal_fork"
-        elif answer.status == "stale_gen" and gen == self.identity.gen:
-            frozen = "stale_generation"
-        with writing(self.ledger.db, self.ledger.path) as connection:
-            if frozen:
-                put_meta(connection, frozen=frozen)
-            if frozen != "journal_fork":
-                connection.execute(
-                    f"""INSERT INTO {ACKNOWLEDGED} (gen, acked_seq, durable_seq, head) VALUES (?, ?, ?, ?)
-                        ON CONFLICT (gen) DO UPDATE SET acked_seq = excluded.acked_seq,
-                            durable_seq = excluded.durable_seq, head = excluded.head""",
-                    (gen, answer.acked_seq, answer.durable_seq, answer.head),
-                )
-        if frozen == "journal_fork":
-            raise CentralFault("journal_fork", f"central's head differs in generation {gen}", gen=gen)
-        for conflict in answer.conflicts:
-            log.warning("conflict %s on %s: %s", conflict.code, conflict.right, ", ".join(conflict.refs))
-        if answer.quarantined:
-            log.warning("central could not interpret records %s of generation %d", answer.quarantined, gen)
+        mono_ms = self.clock.monotonic_ms()
+        sync_state.save(self.home, replace(before, online=False, checked_mono_ms=mono_ms, fault=fault.code))
 
     def _now_iso(self) -> str:
         return self.clock.now().isoformat(timespec="seconds")

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 from kiosk import enrolment, keystore
 from kiosk.clock import Clock
-from kiosk.enrolment import EnrolmentBundle
+from kiosk.enrolment import Enrolment, EnrolmentBundle
 from kiosk.errors import CentralFault, EnvironmentFault, OfficerFault
+from kiosk.journal import GENERATION_META
 from kiosk.journal_walk import public_key_meta
+from kiosk.keyset import open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
 from sync.client import new_session, open_answer_or_name_it, refused, send
 from sync.signature import ENROL_KEYID, new_nonce, sign_request
@@ -29,8 +31,7 @@ def enrol(
         ticket = enrolment.normalise_ticket(ticket)
     except ValueError:
         raise OfficerFault("ticket_malformed", "a ticket looks like XXXX-XXXX-XXXX-XXXX-FFFFFFFF") from None
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise OfficerFault("url_malformed", "central's address begins with https://")
+    url = _checked(url)
     make_home(home)
     try:
         keys = keystore.load(home)
@@ -38,22 +39,56 @@ def enrol(
         if fault.code != "keys_missing":
             raise
         keys = keystore.create(home)
+    before = enrolment.load(home)
     request = EnrolRequest(ticket=ticket, public=keys.public())
-    answer = _ask(url.rstrip("/"), request, keys, ticket, clock, ca_file, proxy)
+    answer = _ask(url, request, keys, ticket, clock, ca_file, proxy)
     roots = (answer.roots[0], answer.roots[1])
-    # The pepper first: a kiosk that is enrolled must have it, and until then a stop is mended by repeating.
+    enrolled = enrolment.open_enrolment(answer.enrolment, open_keyset(answer.keyset, roots))
+    # Ledger and pepper first: a kiosk that is enrolled must have both, and until then a stop is mended by
+    # repeating. From then on a ledger that is gone was lost, and is never made anew for the same generation.
+    _prepare_ledger(home, keys, before.enrolment if before else None, enrolled)
     keystore.adopt_pepper(home, keys, answer.pepper)
-    bundle = enrolment.save(
-        home, answer.enrolment, answer.keyset, roots, url.rstrip("/"), device=keys.public()
-    )
-    ledger = Ledger(home / LEDGER_FILE, keys.database_key, create=True)
+    return enrolment.save(home, answer.enrolment, answer.keyset, roots, url, device=keys.public())
+
+
+def _checked(url: str) -> str:
     try:
-        ledger.set_meta(
-            **{public_key_meta(bundle.enrolment.gen): keys.public().hex(), "frozen": "", "grant_rev": "0"}
-        )
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise OfficerFault("url_malformed", "central's address begins with https://")
+    return url.rstrip("/")
+
+
+def _prepare_ledger(
+    home: Path, keys: keystore.DeviceKeys, before: Enrolment | None, enrolled: Enrolment
+) -> None:
+    """Makes or opens the ledger for this enrolment.
+
+    Raises CentralFault ``enrolment_refused``; EnvironmentFault ``ledger_missing`` when this very generation
+    had one, ``ledger_foreign`` when it is another kiosk's.
+    """
+    if enrolled.public != keys.public():
+        raise CentralFault("enrolment_refused", "central enrolled another key", why="another_device")
+    same = before is not None and (before.kiosk, before.gen) == (enrolled.kiosk, enrolled.gen)
+    ledger = Ledger(home / LEDGER_FILE, keys.database_key, create=not same)
+    try:
+        if ledger.meta("kiosk", enrolled.kiosk) != enrolled.kiosk:
+            raise EnvironmentFault("ledger_foreign", "ledger.db is another kiosk's: use an empty folder")
+        if not same:
+            ledger.set_meta(
+                **{
+                    "kiosk": enrolled.kiosk,
+                    GENERATION_META: str(enrolled.gen),
+                    public_key_meta(enrolled.gen): keys.public().hex(),
+                    "frozen": "",
+                    "grant_rev": "0",
+                }
+            )
     finally:
         ledger.close()
-    return bundle
 
 
 def make_home(home: Path) -> None:
@@ -82,7 +117,7 @@ def _ask(
     with new_session(ca_file, proxy) as session:
         status, answer_headers, answer_body = send(session, "POST", target, headers, body, 20.0)
     if status >= 400:
-        raise refused(status, answer_headers, answer_body, signed=False)
+        raise refused(status, answer_headers, answer_body, signed=False, name_it=True)
     try:
         answer = EnrolAnswer.model_validate_json(answer_body)
     except ValueError as error:

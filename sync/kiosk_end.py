@@ -66,5 +66,5 @@ def make_rights(
 ) -> CentralRights:
     """The screen's source of rights."""
     return CentralRights(
-        home.ledger, lambda: make_client(home, address, clock), home.identity(), home.keyset, wake_sync
+        home.ledger, lambda: make_client(home, address, clock), home.identity(), home.keyset, clock, wake_sync
     )

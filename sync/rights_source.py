@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from kiosk.grant import open_grant
+from kiosk.clock import Clock, unix_ms
+from kiosk.errors import CentralFault
+from kiosk.grant import Grant, open_grant
 from kiosk.journal import Identity
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
 from kiosk.ports import RightWord
 from kiosk.rights import take_in
 from sync.client import CentralClient
-from sync.wire import RightsRequest
+from sync.wire import MAX_RIGHTS, RightAnswer, RightsRequest
+
+log = logging.getLogger(__name__)
 
 DEADLINE_S = 0.8
 """Longest that "Sedang dicek…" may stand on the screen."""
+
+Words = Future[dict[str, RightWord]]
 
 
 class CentralRights:
@@ -27,20 +35,35 @@ class CentralRights:
         make_client: Callable[[], CentralClient],
         identity: Identity,
         keyset: Callable[[], KeySet],
+        clock: Clock,
         wake_sync: Callable[[], None],
+        *,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._open_ledger = open_ledger
         self._make_client = make_client
         self._identity = identity
         self._keyset = keyset
+        self._clock = clock
         self._wake_sync = wake_sync
+        self._deadline_s = deadline_s
+        self._ending = threading.RLock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rights")
         self._ledger: Ledger | None = None
         self._client: CentralClient | None = None
 
-    def acquire(self, rights: list[str]) -> Future[dict[str, RightWord]]:
-        """Asks in the background; the future ends with central's words, or with a CentralFault."""
-        return self._worker.submit(self._ask, list(rights))
+    def acquire(self, rights: list[str]) -> Words:
+        """Asks in the background; the future ends with central's words, or with a CentralFault.
+
+        Within the deadline, whatever the network does. What comes later is in the ledger all the same.
+        """
+        words: Words = Future()
+        overdue = CentralFault("central_unreachable", "no answer in time", why="timeout")
+        alarm = threading.Timer(self._deadline_s, self._end, (words, None, overdue))
+        alarm.daemon = True
+        alarm.start()
+        self._worker.submit(self._answer, list(rights), words, alarm)
+        return words
 
     def wake(self) -> None:
         """Tells the sync process that there is something to send."""
@@ -51,21 +74,62 @@ class CentralRights:
         self._worker.submit(self._close)
         self._worker.shutdown(wait=True)
 
+    def _answer(self, rights: list[str], words: Words, alarm: threading.Timer) -> None:
+        try:
+            if self._begin(words):
+                self._end(words, self._ask(rights), None)
+        except Exception as fault:
+            self._end(words, None, fault)
+        finally:
+            alarm.cancel()
+
+    def _begin(self, words: Words) -> bool:
+        """False if the future is overdue or taken back by now: then nobody is asked."""
+        with self._ending:
+            return not words.done() and words.set_running_or_notify_cancel()
+
+    def _end(self, words: Words, result: dict[str, RightWord] | None, fault: Exception | None) -> None:
+        """Ends the future unless the deadline was faster."""
+        with self._ending:
+            if words.done():
+                return
+            if fault is not None:
+                words.set_exception(fault)
+            else:
+                words.set_result(result or {})
+
     def _ask(self, rights: list[str]) -> dict[str, RightWord]:
-        if self._ledger is None or self._client is None:
-            self._ledger, self._client = self._open_ledger(), self._make_client()
-        answer = self._client.ask_rights(RightsRequest(rights=rights), timeout_s=DEADLINE_S)
-        granted = [word.grant for word in answer.answers if word.status == "granted" and word.grant]
-        if granted:
-            keyset = self._keyset()
-            opened = [(open_grant(data, keyset), data) for data in granted]
-            take_in(self._ledger, opened, kiosk=self._identity.kiosk, gen=self._identity.gen, acquired=True)
+        if self._ledger is None:
+            self._ledger = self._open_ledger()
+        if self._client is None:
+            self._client = self._make_client()
+        request = RightsRequest(rights=rights[:MAX_RIGHTS])
+        answer = self._client.ask_rights(request, timeout_s=self._deadline_s)
+        self._take_in(self._ledger, answer.answers)
         return {
             word.right: RightWord(
                 word.right, word.status, word.point or 0, word.kiosk or "", word.at or "", word.ref or ""
             )
             for word in answer.answers
         }
+
+    def _take_in(self, ledger: Ledger, answers: list[RightAnswer]) -> None:
+        keyset = self._keyset()
+        opened: list[tuple[Grant, bytes]] = []
+        for word in answers:
+            if word.status != "granted" or not word.grant:
+                continue
+            try:
+                grant = open_grant(word.grant, keyset)
+            except CentralFault as fault:
+                log.warning("a grant is refused: %s", fault.message)
+                continue
+            if grant.right == word.right:
+                opened.append((grant, word.grant))
+        if opened:
+            identity = self._identity
+            now_ms = unix_ms(self._clock.now())
+            take_in(ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms)
 
     def _close(self) -> None:
         if self._ledger is not None:

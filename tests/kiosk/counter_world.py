@@ -11,11 +11,12 @@ from typing import Any
 
 from kiosk import enrolment, keystore, sync_state
 from kiosk import grant as grants
-from kiosk.cache import COLUMNS, Cache
+from kiosk.cache import Cache
 from kiosk.clock import unix_ms
 from kiosk.counter import Counter
 from kiosk.credential import to_qr
 from kiosk.enrolment import Enrolment
+from kiosk.feed_rows import COLUMNS
 from kiosk.grant import Grant, Term
 from kiosk.home import Home
 from kiosk.journal_walk import public_key_meta
@@ -132,8 +133,9 @@ class World:
         ledger.close()
         self.home = Home(home)
         self.caches = self.home.caches()
-        self.caches.create(1).close()
-        self.caches.make_current(1)
+        number, cache = self.caches.create()
+        cache.close()
+        self.caches.make_current(number)
         self.fill()
         self.set_online(False)
         self.counter = self.open_counter()
@@ -228,7 +230,8 @@ class World:
         """What the sync process does with a grant: sign it as central, open it, take it in."""
         data = grants.make(grant, self.city.central, b"c-now")
         opened = grants.open_grant(data, self.home.keyset())
-        return take_in(self.ledger, [(opened, data)], kiosk="IRM1", gen=1, acquired=acquired)[0]
+        acquired_ms = unix_ms(self.clock.now()) if acquired else 0
+        return take_in(self.ledger, [(opened, data)], kiosk="IRM1", gen=1, acquired_ms=acquired_ms)[0]
 
     def set_online(self, online: bool) -> None:
         """What the sync process would leave word of."""
@@ -238,6 +241,7 @@ class World:
             sync_state.SyncState(
                 online=online,
                 last_success_ms=now_ms,
+                current_ms=now_ms,
                 checked_mono_ms=self.clock.mono,
                 central_ms=now_ms,
                 central_mono_ms=self.clock.mono,

@@ -1,0 +1,138 @@
+"""Sending the journal: oldest first, one uploader at a time, done only when central names our own hash.
+
+Status codes never delete anything, and a refusal never stops what comes after: what left the counter is a
+fact that central has to hear of, also from a kiosk that is frozen, forked or revoked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk import freezing
+from kiosk.acknowledgement import Acknowledged, acknowledge
+from kiosk.errors import CentralFault, EnvironmentFault
+from kiosk.freezing import freeze_ledger
+from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger
+from sync.wire import JournalAnswer, JournalRequest, PrivateNote, SignedRecord
+
+log = logging.getLogger(__name__)
+
+BATCH_RECORDS = 200
+LOCK_FILE = "push.lock"
+MAX_GAPS = 3
+
+Push = Callable[[JournalRequest], JournalAnswer]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one generation's push has come."""
+
+    pushed: int = 0
+    gaps: int = 0
+    go_back_to: int = 0
+    """Where central says its gap begins; 0 for none."""
+    forked: bool = False
+
+
+class Pusher:
+    """Pushes the journal of one ledger connection."""
+
+    def __init__(self, home: Path, ledger: Ledger, gen: int, push: Push) -> None:
+        self._home = home
+        self._ledger = ledger
+        self._gen = gen
+        self._push = push
+
+    def push_all(self, on_batch: Callable[[], None] = lambda: None) -> int:
+        """Sends every record that central has not acknowledged; answers how many it took.
+
+        Raises CentralFault: ``journal_fork``, after all was sent, when central has other bytes somewhere;
+        ``journal_gap``, ``journal_not_taken``, and what a call raises. What was acknowledged before stays so.
+        """
+        pushed, forked = 0, False
+        for gen in self._ledger.generations():
+            progress = _Progress()
+            while self._push_batch(gen, progress):
+                on_batch()
+            pushed += progress.pushed
+            forked = forked or progress.forked
+        if forked:
+            raise CentralFault("journal_fork", "central has other bytes in this kiosk's journal")
+        return pushed
+
+    def _push_batch(self, gen: int, progress: _Progress) -> bool:
+        """Sends one batch; False when there is none left. Two uploaders take turns, batch by batch."""
+        with self._one_at_a_time():
+            start = progress.go_back_to or self._ledger.acked(gen) + 1
+            request = self._batch(gen, start)
+            if not request.records:
+                return False
+            answer = self._push(request)
+            self._take(gen, start, answer, progress)
+        for conflict in answer.conflicts:
+            log.warning("conflict %s: %s", conflict.code, ", ".join(conflict.refs))
+        if answer.quarantined:
+            log.warning("central could not interpret records %s of generation %d", answer.quarantined, gen)
+        return True
+
+    def _take(self, gen: int, start: int, answer: JournalAnswer, progress: _Progress) -> None:
+        if answer.status == "gap":
+            progress.gaps += 1
+            if progress.gaps > MAX_GAPS or not answer.gap_from or answer.gap_from >= start:
+                raise CentralFault("journal_gap", f"central asks for {gen}:{answer.gap_from} again and again")
+            progress.go_back_to = answer.gap_from
+            return
+        if answer.status == "fork":
+            freeze_ledger(self._ledger, freezing.FORKED)
+            progress.forked = True
+        elif answer.status == "stale_gen" and gen == self._gen:
+            freeze_ledger(self._ledger, freezing.STALE_GENERATION)
+        outcome = acknowledge(self._ledger, gen, answer.acked_seq, answer.durable_seq, answer.head)
+        if outcome is Acknowledged.ROLLED_BACK:
+            raise CentralFault(
+                "journal_fork", f"central has more of generation {gen} than this kiosk", gen=gen
+            )
+        if outcome is Acknowledged.OTHER_HEAD:
+            raise CentralFault("journal_fork", f"central's head differs in generation {gen}", gen=gen)
+        if answer.acked_seq < start:
+            raise CentralFault("journal_not_taken", f"central stays at {gen}:{answer.acked_seq}")
+        progress.pushed += answer.acked_seq - start + 1
+        # After a gap the ledger's own word may be far ahead of where central is.
+        progress.go_back_to = answer.acked_seq + 1 if progress.go_back_to else 0
+
+    def _batch(self, gen: int, start: int) -> JournalRequest:
+        rows = self._ledger.rows(
+            f"""SELECT j.seq, j.record, j.signature, p.salt, p.text FROM {JOURNAL} j
+                LEFT JOIN {JOURNAL_PRIVATE} p ON p.gen = j.gen AND p.seq = j.seq
+                WHERE j.gen = ? AND j.seq >= ? ORDER BY j.seq LIMIT ?""",
+            gen,
+            start,
+            BATCH_RECORDS,
+        )
+        if rows and rows[0][0] != start:
+            raise EnvironmentFault("journal_damaged", f"record {gen}:{start} is missing", gen=gen, seq=start)
+        return JournalRequest(
+            gen=gen,
+            from_seq=start,
+            records=[SignedRecord(record=bytes(row[1]), signature=bytes(row[2])) for row in rows],
+            private=[PrivateNote(seq=row[0], salt=bytes(row[3]), text=row[4]) for row in rows if row[4]],
+        )
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        try:
+            handle = os.open(self._home / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as fault:
+            raise EnvironmentFault("data_folder_read_only", f"{LOCK_FILE}: {fault.strerror}") from fault
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
