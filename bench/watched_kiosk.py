@@ -1,0 +1,147 @@
+"""``kmc-kiosk run`` in a process that also says what it did and when, as JSON lines on standard output.
+
+The kiosk is the product's own, put together by its own root; only its window is watched and its officer's
+keys are pressed from here. Times are CLOCK_MONOTONIC in seconds, the same for all processes of a machine.
+Orders come as JSON lines on standard input; the end of it ends the kiosk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ui.window import KioskWindow
+
+STAMPS_VARIABLE = "BENCH_STAMPS"
+QUIET_MS = 150
+"""No frame for so long: the screen has settled."""
+BARE_SIZE = (1920, 1080)
+
+
+def say(**line: object) -> None:
+    """One line for the bench."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Runs the kiosk; answers its exit code."""
+    from kiosk import app
+    from kiosk.cli import settings_or_fault
+
+    if os.environ.get(STAMPS_VARIABLE):
+        app.COMMAND = (sys.executable, "-m", "bench.stamped_reader")
+    watches: list[Any] = []
+
+    def meet(window: KioskWindow) -> None:
+        watches.append(_make_watch(window))
+
+    def ready(window: KioskWindow) -> None:
+        say(event="ready", at=time.perf_counter())
+
+    return app.run(settings_or_fault(), with_window=meet, on_ready=ready, with_tray=False)
+
+
+def _make_watch(window: KioskWindow) -> object:
+    from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal, Slot
+
+    from bench.bare_window import measure_changes
+
+    class Watch(QObject):
+        """Lives in the window's thread."""
+
+        ordered = Signal(str)
+
+        def __init__(self) -> None:
+            super().__init__(window)
+            self._frames = 0
+            self._last_frame = 0.0
+            self._stage = ""
+            self._state = ""
+            self._told_reader = False
+            self._quiet = QTimer(self)
+            self._quiet.setSingleShot(True)
+            self._quiet.setInterval(QUIET_MS)
+            self._quiet.timeout.connect(self.settled)
+            window.view.frameSwapped.connect(self.framed)
+            window.painted.connect(self.painted)
+            window.kiosk.changed.connect(self.kiosk_changed)
+            window.citizen.changed.connect(self.citizen_changed)
+            window.officer.changed.connect(self.officer_changed)
+            self.ordered.connect(self.obey, Qt.ConnectionType.QueuedConnection)
+            threading.Thread(target=self._listen, name="orders", daemon=True).start()
+
+        def _listen(self) -> None:
+            for line in sys.stdin:
+                self.ordered.emit(line)
+            self.ordered.emit('{"do": "quit"}')
+
+        @Slot()
+        def framed(self) -> None:
+            self._frames += 1
+            self._last_frame = time.perf_counter()
+            self._quiet.start()
+
+        @Slot(str, float, float)
+        def painted(self, kind: str, ms: float, domain_ms: float) -> None:
+            say(event="painted", kind=kind, ms=ms, domain_ms=domain_ms, at=time.perf_counter())
+
+        @Slot()
+        def settled(self) -> None:
+            say(event="settled", at=self._last_frame, frames=self._frames)
+            self._frames = 0
+
+        @Slot()
+        def kiosk_changed(self) -> None:
+            if window.kiosk.tapReady and not self._told_reader:
+                self._told_reader = True
+                say(event="reader_ready", at=time.perf_counter())
+
+        @Slot()
+        def citizen_changed(self) -> None:
+            if window.citizen.state != self._state:
+                self._state = window.citizen.state
+                say(event="state", state=self._state, fault=window.citizen.faultCode)
+
+        @Slot()
+        def officer_changed(self) -> None:
+            if window.officer.stage != self._stage:
+                self._stage = window.officer.stage
+                say(
+                    event="stage",
+                    stage=self._stage,
+                    ready=window.officer.readyCount,
+                    message=window.officer.message,
+                )
+
+        @Slot(str)
+        def obey(self, line: str) -> None:
+            order = json.loads(line)
+            does: dict[str, Callable[[], object]] = {
+                "quit": QCoreApplication.quit,
+                "finish": window.citizen.finish,
+                "enter": window.officer.enter,
+                "sign_out": window.officer.signOut,
+                "sign_in": lambda: self._sign_in(order["username"], order["pin"]),
+                "bare": lambda: measure_changes(order["count"], BARE_SIZE, self._bare_done),
+            }
+            does[order["do"]]()
+
+        def _sign_in(self, username: str, pin: str) -> None:
+            window.kiosk.openSignIn()
+            window.officer.signIn(username, pin)
+
+        def _bare_done(self, values: list[float]) -> None:
+            say(event="bare", ms=values)
+
+    return Watch()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
