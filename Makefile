@@ -46,5 +46,5 @@ lock: ## pin the newest versions that deploy/requirements*.in allow, with hashes
 	deploy/lock.sh
 
 clean: ## remove what make made
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

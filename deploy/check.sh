@@ -13,6 +13,6 @@ bin=.venv/bin
 check ruff $bin/ruff check .
 check format $bin/ruff format --check .
 check mypy $bin/mypy --strict
-check imports $bin/lint-imports --no-logo
+check imports $bin/lint-imports --no-logo --no-cache
 check qml $bin/python deploy/lint_qml.py
 [ ${#failed[@]} = 0 ] || { echo "failed: ${failed[*]}"; exit 1; }
