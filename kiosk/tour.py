@@ -57,7 +57,8 @@ def play_tour(
             play(guides[0], around)
         except EnvironmentFault as fault:
             faults.append(fault)
-        window.view.close()
+        finally:
+            window.view.close()
 
     code = open_window(load(), with_window=meet, on_ready=begin, with_tray=False)
     for guide in guides:
@@ -80,6 +81,10 @@ class Surroundings:
 
     def __init__(self, demonstration: Demonstration) -> None:
         self._demonstration = demonstration
+
+    def lift(self) -> None:
+        """Takes away whatever card lies on the reader."""
+        ask_station(self._demonstration.kiosk_home, {"do": "lift"})
 
     def tap(self, card: str) -> None:
         """Holds a virtual card before the reader."""

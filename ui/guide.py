@@ -55,6 +55,11 @@ class Guide:
         """A value of the form before a pickup is recorded."""
         return self.window.form.property(name)
 
+    def rest(self, seconds: float) -> None:
+        """Lets the window run for a while, as somebody does who moves a hand."""
+        end_s = time.monotonic() + seconds
+        self.until("nothing", lambda: time.monotonic() >= end_s)
+
     def officer_at(self, stage: str) -> None:
         """Waits until the officer's screen is at this stage and can be used."""
         self.until(f"the officer's {stage}", lambda: self.officer("stage") == stage and not self.is_busy())

@@ -10,6 +10,8 @@ from kiosk.errors import EnvironmentFault
 from ui.guide import Guide
 from ui.rows import Rows
 
+LIFTED_S = 0.7
+"""A hand needs about so long; the reader calls a card lifted after three empty rounds, about 0.3 s."""
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -26,6 +28,9 @@ class Surroundings(Protocol):
     """A card copied to another chip."""
     officer: tuple[str, str]
     """User name and PIN."""
+
+    def lift(self) -> None:
+        """Takes away whatever card lies on the reader."""
 
     def tap(self, card: str) -> None:
         """Holds a virtual card before the reader."""
@@ -48,13 +53,14 @@ def play(guide: Guide, around: Surroundings) -> None:
     guide.until("both readers", lambda: guide.kiosk("tapReady") and guide.kiosk("qrReady"), 60.0)
     guide.picture("attract", "The kiosk waits for a card.")
     _citizen(guide, around)
+    before = len(around.records_at_central())
     _officer_offline(guide, around)
-    _sync(guide, around)
+    _sync(guide, around, before)
 
 
 def _citizen(guide: Guide, around: Surroundings) -> None:
     citizen = guide.window.citizen
-    around.tap(around.mother)
+    _tap(guide, around, around.mother)
     guide.citizen_at("result")
     guide.picture("result", "A card is tapped: what its holder can collect, and the name masked.")
     guide.click(guide.button("English"))
@@ -69,7 +75,7 @@ def _citizen(guide: Guide, around: Surroundings) -> None:
     )
     citizen.finish()
     guide.citizen_at("attract")
-    around.tap(around.copied)
+    _tap(guide, around, around.copied)
     guide.citizen_at("fault")
     guide.picture("copied-card", "A card copied to another chip is refused.")
     citizen.finish()
@@ -96,12 +102,7 @@ def _officer_offline(guide: Guide, around: Surroundings) -> None:
     guide.press(Qt.Key.Key_Return)
     _tap_for_officer(guide, around, around.father)
     guide.picture("family-taken", "The father's card: the family's rice has been collected.")
-    guide.press(Qt.Key.Key_Z, CONTROL)
-    guide.officer_at("void")
-    guide.press(Qt.Key.Key_1)
-    guide.picture("void", "Ctrl+Z: the last pickup is taken back, with a reason.")
-    guide.press(Qt.Key.Key_Return)
-    guide.until("the void", lambda: guide.officer("stage") in ("person", "waiting") and not guide.is_busy())
+    _take_back(guide, "Ctrl+Z: the last pickup is taken back, with a reason.")
     guide.press(Qt.Key.Key_Escape)
     _tap_for_officer(guide, around, around.father)
     second = _hand_out(guide, "beras")
@@ -112,9 +113,16 @@ def _officer_offline(guide: Guide, around: Surroundings) -> None:
     guide.press(Qt.Key.Key_Escape)
 
 
+def _tap(guide: Guide, around: Surroundings, card: str) -> None:
+    """A card that is still there from before is the same tap: take it away first."""
+    around.lift()
+    guide.rest(LIFTED_S)
+    around.tap(card)
+
+
 def _tap_for_officer(guide: Guide, around: Surroundings, card: str) -> None:
     before = guide.officer("visitId")
-    around.tap(card)
+    _tap(guide, around, card)
     guide.until("the person", lambda: guide.officer("visitId") not in ("", before) and not guide.is_busy())
 
 
@@ -136,15 +144,32 @@ def _hand_out(guide: Guide, word: str) -> str:
     return str(guide.officer("recordedRef"))
 
 
-def _sync(guide: Guide, around: Surroundings) -> None:
+def _take_back(guide: Guide, what: str) -> None:
+    """Voids the officer's last pickup with the first of the usual reasons."""
+    guide.press(Qt.Key.Key_Z, CONTROL)
+    guide.officer_at("void")
+    guide.press(Qt.Key.Key_1)
+    guide.picture("void", what)
+    guide.press(Qt.Key.Key_Return)
+    guide.until("the void", lambda: guide.officer("stage") in ("person", "waiting") and not guide.is_busy())
+
+
+def _sync(guide: Guide, around: Surroundings, before: int) -> None:
     waiting = guide.kiosk("waiting")
     guide.note(f"{waiting} records wait for central.")
     around.start_central()
-    guide.until("everything at central", lambda: guide.kiosk("online") and guide.kiosk("waiting") == 0, 120.0)
+    _all_at_central(guide)
     guide.picture("synced", "Central is back: every record went there by itself.")
-    types = around.records_at_central()
-    guide.note(f"Central has: {', '.join(types)}")
-    if types.count("dispense") != 2 or types.count("void") != 1:
+    types = around.records_at_central()[before:]
+    guide.note(f"Central has, of this tour: {', '.join(types)}")
+    handed_out, taken_back = types.count("dispense"), types.count("void")
+    if (handed_out, taken_back) != (2, 1):
         raise EnvironmentFault("tour_wrong", "central should have two pickups and one void", types=types)
+    _take_back(guide, "The tour takes its pickup back, so that it can be played again.")
+    _all_at_central(guide)
     guide.window.officer.signOut()
     guide.citizen_at("attract")
+
+
+def _all_at_central(guide: Guide) -> None:
+    guide.until("everything at central", lambda: guide.kiosk("online") and guide.kiosk("waiting") == 0, 120.0)
