@@ -9,7 +9,7 @@ from PySide6.QtQml import QmlElement
 
 from kiosk.errors import CardFault, KioskError
 from kiosk.values import CardRead, Medium, Visit
-from ui.program_rows import CITIZEN_ROLES, citizen_rows, hides_person
+from ui.program_rows import CITIZEN_ROW, POOL, citizen_rows, hides_person
 from ui.rows import Rows
 from ui.schedule import Alarms, Schedule
 from ui.timing import Timing
@@ -38,7 +38,7 @@ class CitizenModel(QObject):
         self._schedule = schedule
         self._timing = timing
         self._alarms = Alarms(schedule)
-        self._rows = Rows(CITIZEN_ROLES, self)
+        self._rows = Rows(CITIZEN_ROW, self, POOL)
         self._stage = "attract"
         self._fault = ""
         self._visit: Visit | None = None
@@ -95,6 +95,11 @@ class CitizenModel(QObject):
     def secondsLeft(self) -> int:
         """Whole seconds until the session ends, while the warning is shown."""
         return max(0, math.ceil(self._ends_at_s - self._schedule.now_s())) if self._warning else 0
+
+    @Property(int, notify=changed)
+    def rowCount(self) -> int:
+        """How many of the rows are in use."""
+        return len(self._rows)
 
     @Property(QObject, constant=True)
     def rows(self) -> Rows:

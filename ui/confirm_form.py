@@ -43,8 +43,8 @@ class ConfirmForm(QObject):
         self._letter = ""
         self._number = ""
         self._reason = ""
-        self._collectors = Rows(("kind", "name", "relation", "chosen"), self)
-        self._checks = Rows(("code", "ticked"), self)
+        self._collectors = Rows({"kind": "", "name": "", "relation": "", "chosen": False}, self)
+        self._checks = Rows({"code": "", "ticked": False}, self)
 
     def open(self, visit: Visit, row: VisitRow) -> None:
         """Begin afresh for one program of one visit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from PySide6.QtCore import Property, QObject, Signal, Slot
 from PySide6.QtQml import QmlElement
@@ -14,19 +15,36 @@ from ui.rows import Rows
 QML_IMPORT_NAME = "Kmc.Models"
 QML_IMPORT_MAJOR_VERSION = 1
 
-PICKUP_ROLES = (
-    "ref",
-    "at",
-    "nameId",
-    "nameEn",
-    "quantityId",
-    "quantityEn",
-    "holder",
-    "officer",
-    "voided",
-    "synced",
-    "fresh",
-)
+PICKUP_ROW: dict[str, Any] = {
+    "ref": "",
+    "at": "",
+    "nameId": "",
+    "nameEn": "",
+    "quantityId": "",
+    "quantityEn": "",
+    "holder": "",
+    "officer": "",
+    "voided": False,
+    "synced": True,
+    "fresh": False,
+}
+
+
+def pickup_row(pickup: Pickup, fresh: bool = False) -> dict[str, Any]:
+    """One pickup as the lists show it; ``fresh`` marks the entry just made."""
+    return {
+        "ref": pickup.ref,
+        "at": pickup.at,
+        "nameId": pickup.program_name.id,
+        "nameEn": pickup.program_name.en,
+        "quantityId": pickup.quantity_text.id,
+        "quantityEn": pickup.quantity_text.en,
+        "holder": pickup.holder_name,
+        "officer": pickup.officer,
+        "voided": pickup.voided,
+        "synced": pickup.synced,
+        "fresh": fresh,
+    }
 
 
 @QmlElement
@@ -38,7 +56,7 @@ class DayList(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pickups: tuple[Pickup, ...] = ()
-        self._rows = Rows(PICKUP_ROLES, self)
+        self._rows = Rows(PICKUP_ROW, self)
         self._fresh = ""
         self._voiding: Pickup | None = None
         self._goods: Goods = "never_left"
@@ -148,22 +166,5 @@ class DayList(QObject):
         self.changed.emit()
 
     def _draw(self) -> None:
-        self._rows.show(
-            [
-                {
-                    "ref": pickup.ref,
-                    "at": pickup.at,
-                    "nameId": pickup.program_name.id,
-                    "nameEn": pickup.program_name.en,
-                    "quantityId": pickup.quantity_text.id,
-                    "quantityEn": pickup.quantity_text.en,
-                    "holder": pickup.holder_name,
-                    "officer": pickup.officer,
-                    "voided": pickup.voided,
-                    "synced": pickup.synced,
-                    "fresh": pickup.ref == self._fresh,
-                }
-                for pickup in self._pickups
-            ]
-        )
+        self._rows.show([pickup_row(pickup, pickup.ref == self._fresh) for pickup in self._pickups])
         self.changed.emit()

@@ -11,8 +11,8 @@ from PySide6.QtQml import QmlElement
 from kiosk.errors import KioskError
 from kiosk.values import CardRead, Medium, OfficerSession, Pickup, StateCode, Visit, VisitRow
 from ui.confirm_form import ConfirmForm
-from ui.day_list import PICKUP_ROLES, DayList
-from ui.program_rows import OFFICER_ROLES, in_order, is_choosable, officer_rows
+from ui.day_list import PICKUP_ROW, DayList, pickup_row
+from ui.program_rows import OFFICER_ROW, POOL, in_order, is_choosable, officer_rows
 from ui.rows import Rows
 from ui.schedule import Alarms, Schedule
 from ui.timing import Timing
@@ -55,8 +55,8 @@ class OfficerModel(QObject):
         self._alarms = Alarms(schedule)
         self._form = form
         self._day = day
-        self._rows = Rows(OFFICER_ROLES, self)
-        self._asked = Rows(PICKUP_ROLES, self)
+        self._rows = Rows(OFFICER_ROW, self, POOL)
+        self._asked = Rows(PICKUP_ROW, self)
         self._stage = "off"
         self._before = "waiting"
         self._message = ""
@@ -148,6 +148,11 @@ class OfficerModel(QObject):
         """ISO birth date once the officer asked for it; else empty."""
         return self._birth
 
+    @Property(int, notify=changed)
+    def rowCount(self) -> int:
+        """How many of the rows are in use."""
+        return len(self._rows)
+
     @Property(QObject, constant=True)
     def rows(self) -> Rows:
         """The programs of the person."""
@@ -211,7 +216,7 @@ class OfficerModel(QObject):
     def signOut(self) -> None:
         """End the officer's session."""
         session = self._session
-        if session is None or self._stage in _BUSY:
+        if session is None or self._stage in _BUSY or self._unpainted:
             return
         self._drop_visit()
         self._session = None
@@ -255,7 +260,7 @@ class OfficerModel(QObject):
 
     def fault(self, code: str) -> None:
         """The reader refused the card."""
-        if self._session is None or self._stage in _BUSY:
+        if self._session is None or self._stage in _BUSY or self._unpainted:
             return
         if self._stage in ("waiting", "person", "confirm", "recorded"):
             self._drop_visit()
@@ -361,6 +366,8 @@ class OfficerModel(QObject):
             return
         if self._stage == "recorded":
             self._next()
+            if self._stage == "recorded":
+                return
         if self._stage != "void":
             self._before = self._stage
         self._day.begin_void(pickup)
@@ -385,6 +392,7 @@ class OfficerModel(QObject):
         """A frame has been painted; a recorded pickup in it has now been shown."""
         ref, self._unpainted = self._unpainted, ""
         if ref:
+            self._alarms.set("recorded", self._timing.recorded_s, self._next)
             self._worker.tell(lambda counter: counter.mark_shown(ref), "marking a pickup as shown")
             self._reload_day()
             self._refresh()
@@ -426,8 +434,7 @@ class OfficerModel(QObject):
         self._drop_visit(visit)
         self._visit = visit
         self._order = tuple(row.program_id for row in in_order(visit.rows))
-        rows = self._in_order()
-        self._selected = next((n for n, row in enumerate(rows) if is_choosable(row)), 0)
+        self._select_first()
         self._show_rows()
         self._become("person")
         self.feedback.emit("ok")
@@ -489,11 +496,13 @@ class OfficerModel(QObject):
     def _refreshed(self, turn: int, visit: Visit) -> None:
         if turn != self._turn or self._visit is None:
             return
-        was_ready = self._choosable()
+        before = self._in_order()
         self._visit = visit
         rows = self._in_order()
-        if not was_ready and self._choosable() and self._stage == "person":
-            self._selected = next(n for n, row in enumerate(rows) if is_choosable(row))
+        was_ready = self._selected < len(before) and is_choosable(before[self._selected])
+        is_ready = self._selected < len(rows) and is_choosable(rows[self._selected])
+        if self._stage == "person" and not is_ready and (was_ready or not any(map(is_choosable, before))):
+            self._select_first()
         self._show_rows()
         self.changed.emit()
 
@@ -537,7 +546,6 @@ class OfficerModel(QObject):
         self._unpainted = pickup.ref
         self._day.highlight(pickup.ref)
         self._become("recorded")
-        self._alarms.set("recorded", self._timing.recorded_s, self._next)
         self.feedback.emit("ok")
         self.recordedSet.emit()
 
@@ -552,13 +560,12 @@ class OfficerModel(QObject):
         self._take_next_read()
 
     def _next(self) -> None:
-        if self._stage != "recorded":
+        if self._stage != "recorded" or self._unpainted:
             return
         self._alarms.cancel("recorded")
         self._recorded = None
         self._form.close()
-        rows = self._in_order()
-        self._selected = next((n for n, row in enumerate(rows) if is_choosable(row)), 0)
+        self._select_first()
         self._become("person" if self._visit is not None else "waiting")
 
     def _take_next_read(self) -> None:
@@ -618,24 +625,7 @@ class OfficerModel(QObject):
         if self._session is None:
             return
         self._unshown = tuple(pickups)
-        self._asked.show(
-            [
-                {
-                    "ref": pickup.ref,
-                    "at": pickup.at,
-                    "nameId": pickup.program_name.id,
-                    "nameEn": pickup.program_name.en,
-                    "quantityId": pickup.quantity_text.id,
-                    "quantityEn": pickup.quantity_text.en,
-                    "holder": pickup.holder_name,
-                    "officer": pickup.officer,
-                    "voided": pickup.voided,
-                    "synced": pickup.synced,
-                    "fresh": False,
-                }
-                for pickup in self._unshown
-            ]
-        )
+        self._asked.show([pickup_row(pickup) for pickup in self._unshown])
         if self._unshown and self._stage in ("waiting", "unshown"):
             self._become("unshown")
         elif self._stage == "unshown":
@@ -656,6 +646,10 @@ class OfficerModel(QObject):
 
     def _in_order(self) -> list[VisitRow]:
         return in_order(self._visit.rows, self._order) if self._visit else []
+
+    def _select_first(self) -> None:
+        rows = self._in_order()
+        self._selected = next((n for n, row in enumerate(rows) if is_choosable(row)), 0)
 
     def _choosable(self) -> int:
         return sum(is_choosable(row) for row in self._in_order())

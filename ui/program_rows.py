@@ -7,19 +7,27 @@ from typing import Any
 
 from kiosk.values import Grade, StateCode, Visit, VisitRow
 
-CITIZEN_ROLES = (
-    "programId",
-    "nameId",
-    "nameEn",
-    "giftId",
-    "giftEn",
-    "code",
-    "date",
-    "place",
-    "documents",
-    "counter",
-)
-OFFICER_ROLES = (*CITIZEN_ROLES, "agency", "takenRef", "takenBy", "choosable", "sensitive")
+CITIZEN_ROW: dict[str, Any] = {
+    "programId": "",
+    "nameId": "",
+    "nameEn": "",
+    "giftId": "",
+    "giftEn": "",
+    "code": "",
+    "date": "",
+    "place": "",
+    "documents": [],
+    "counter": "",
+}
+OFFICER_ROW: dict[str, Any] = CITIZEN_ROW | {
+    "agency": "",
+    "takenRef": "",
+    "takenBy": "",
+    "choosable": False,
+    "sensitive": False,
+}
+POOL = 14
+"""Rows drawn ahead of the first tap: as many programs as a holder usually has at most."""
 
 _ORDER = {
     StateCode.READY: 0,

@@ -19,25 +19,35 @@ _ROOT = QModelIndex()
 
 
 class Rows(QAbstractListModel):
-    """Rows of plain values under fixed role names."""
+    """Rows of plain values under fixed role names.
+
+    ``blank`` gives the roles and what an empty row holds. With ``pool`` rows are never taken away but
+    emptied, and that many are there from the start: what draws them is made once, not at each tap. How many
+    are in use is ``len()``; whoever draws a pooled list shows only those.
+    """
 
     changed = Signal()
 
-    def __init__(self, roles: tuple[str, ...], parent: QObject) -> None:
+    def __init__(self, blank: Mapping[str, Any], parent: QObject, pool: int = 0) -> None:
         super().__init__(parent)
-        self._roles = {int(Qt.ItemDataRole.UserRole) + n: name for n, name in enumerate(roles)}
-        self._rows: list[dict[str, Any]] = []
+        self._blank = dict(blank)
+        self._roles = {int(Qt.ItemDataRole.UserRole) + n: name for n, name in enumerate(blank)}
+        self._pooled = pool > 0
+        self._rows: list[dict[str, Any]] = [dict(blank) for _ in range(pool)]
+        self._used = 0
 
     def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Become these rows; every row has every role."""
-        fresh = [{name: row[name] for name in self._roles.values()} for row in rows]
+        fresh = [{name: row[name] for name in self._blank} for row in rows]
+        moved = self._used != len(fresh)
+        self._used = len(fresh)
+        if self._pooled:
+            fresh += [dict(self._blank) for _ in range(len(self._rows) - len(fresh))]
         kept = min(len(self._rows), len(fresh))
-        moved = False
         if len(self._rows) > len(fresh):
             self.beginRemoveRows(_ROOT, len(fresh), len(self._rows) - 1)
             del self._rows[len(fresh) :]
             self.endRemoveRows()
-            moved = True
         for position in range(kept):
             if self._rows[position] != fresh[position]:
                 self._rows[position] = fresh[position]
@@ -48,7 +58,6 @@ class Rows(QAbstractListModel):
             self.beginInsertRows(_ROOT, kept, len(fresh) - 1)
             self._rows.extend(fresh[kept:])
             self.endInsertRows()
-            moved = True
         if moved:
             self.changed.emit()
 
@@ -57,10 +66,10 @@ class Rows(QAbstractListModel):
         return self._rows[position]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._used
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
-        """How many rows there are (Qt)."""
+        """How many rows there are, empty ones too (Qt)."""
         return 0 if parent.isValid() else len(self._rows)
 
     def data(

@@ -21,6 +21,7 @@ QML_IMPORT_MAJOR_VERSION = 1
 LOG = logging.getLogger(__name__)
 
 _PIXELS_PER_MM = 3.6
+_ROW = {"cardNo": "", "label": "", "holder": "", "chip": "", "onReader": False, "atCamera": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class TrayModel(QObject):
         self._on_reader = ""
         self._at_camera = ""
         self._trouble = ""
-        self._rows = Rows(("cardNo", "label", "holder", "chip", "onReader", "atCamera"), self)
+        self._rows = Rows(_ROW, self)
         self._hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tray")
         self._finished.connect(self._done, Qt.ConnectionType.QueuedConnection)
         self._draw()

@@ -14,7 +14,17 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, Qt, QtMsgType, QUrl, Signal, Slot, qInstallMessageHandler
+from PySide6.QtCore import (
+    QEvent,
+    QObject,
+    Qt,
+    QTimer,
+    QtMsgType,
+    QUrl,
+    Signal,
+    Slot,
+    qInstallMessageHandler,
+)
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtQml import QQmlApplicationEngine
 from PySide6.QtQuick import QQuickWindow
@@ -270,7 +280,8 @@ def run_window(
     signals = QuitSignals(window)
     if on_ready is not None:
         told = on_ready
-        window.ready.connect(lambda: told(window))
+        # Not from within the frame that was just painted: what is told may close the window.
+        window.ready.connect(lambda: QTimer.singleShot(0, lambda: told(window)))
     try:
         window.show()
         if with_window is not None:

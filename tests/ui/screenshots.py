@@ -11,9 +11,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.ui import scenes  # noqa: E402
-from tests.ui.stage import Stage  # noqa: E402
-from ui.window import make_application  # noqa: E402
+from tests.ui import scenes
+from tests.ui.stage import Stage
+from ui.window import make_application
 
 SIZES = ((1280, 800), (1080, 1920), (1024, 600), (1920, 1080))
 

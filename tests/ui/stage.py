@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QKeyEvent
-from PySide6.QtQuick import QQuickItem
+from PySide6.QtQuick import QQuickItem, QQuickWindow
 from PySide6.QtTest import QTest
 
 from kiosk.values import CardRead
@@ -147,7 +147,7 @@ class Stage:
 
     def items(self) -> Iterator[QQuickItem]:
         """Every item that is visible, delegates and loaded parts too."""
-        yield from _visible(self.window.view.contentItem())
+        yield from visible_items(self.window.view)
 
     def texts(self) -> list[str]:
         """Every text on the screen, buttons' too."""
@@ -174,6 +174,11 @@ class Stage:
         for hold in self.counter.holds.values():
             hold.set()
         self.window.close()
+
+
+def visible_items(view: QQuickWindow) -> Iterator[QQuickItem]:
+    """Every visible item of a window."""
+    yield from _visible(view.contentItem())
 
 
 def is_text(item: QQuickItem) -> bool:

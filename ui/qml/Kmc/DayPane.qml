@@ -113,7 +113,7 @@ Rectangle {
         anchors.bottom: parent.bottom
         anchors.margins: Theme.mm(2.6)
         spacing: Theme.mm(Theme.gapMm)
-        visible: list.pages > 1
+        visible: list.totalHeight > root.height - list.y - Theme.mm(2.6)
 
         PushButton {
             label: qsTr("Kembali")

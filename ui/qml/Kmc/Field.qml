@@ -16,6 +16,10 @@ Item {
         input.forceActiveFocus();
     }
 
+    // Qt tells nothing of a password field, its name neither: the group around it carries the name.
+    Accessible.role: Accessible.Grouping
+    Accessible.name: label
+    Accessible.ignored: !secret
     implicitHeight: caption.implicitHeight + Theme.mm(0.8) + Theme.mm(Theme.workTarget) + 1
     implicitWidth: Theme.mm(60)
 

@@ -10,8 +10,13 @@ Item {
     property int page: 0
     // index of the first item of each page
     property list<int> starts: [0]
+    // how many of the items count, where the model keeps empty rows in reserve; -1 for all
+    property int used: -1
     property real contentHeight: 0
+    // of all pages together: whoever gives or takes room by it does not turn in a circle
+    property real totalHeight: 0
     readonly property int pages: Math.max(1, starts.length)
+    readonly property int live: used < 0 ? items.count : Math.min(used, items.count)
 
     function pageOf(position: int): int {
         for (let n = starts.length - 1; n > 0; --n) {
@@ -25,20 +30,25 @@ Item {
         const begins = [0];
         let top = 0;
         let tallest = 0;
-        for (let n = 0; n < items.count; ++n) {
+        let total = 0;
+        for (let n = 0; n < live; ++n) {
             const item = items.itemAt(n);
             if (!item)
                 continue;
-            if (top > 0 && top + item.implicitHeight > height + 0.5) {
+            const tall = item.implicitHeight;
+            if (top > 0 && top + tall > height + 0.5) {
                 begins.push(n);
                 top = 0;
             }
             item.y = top;
-            if (item.implicitHeight > 0)
-                top += item.implicitHeight + gap;
+            if (tall > 0) {
+                top += tall + gap;
+                total += tall + gap;
+            }
             tallest = Math.max(tallest, top - gap);
         }
         contentHeight = tallest;
+        totalHeight = total;
         starts = begins;
         if (page >= begins.length)
             page = begins.length - 1;
@@ -46,14 +56,17 @@ Item {
     }
 
     function reveal() {
+        const first = starts[page];
+        const next = page + 1 < starts.length ? starts[page + 1] : live;
         for (let n = 0; n < items.count; ++n) {
             const item = items.itemAt(n);
             if (item)
-                item.visible = pageOf(n) === page;
+                item.visible = n >= first && n < next;
         }
     }
 
     onHeightChanged: arrange()
+    onLiveChanged: arrange()
     onPageChanged: reveal()
 
     Repeater {
@@ -61,7 +74,10 @@ Item {
 
         onItemAdded: (index, item) => {
             item.width = Qt.binding(() => root.width);
-            item.implicitHeightChanged.connect(root.arrange);
+            item.implicitHeightChanged.connect(() => {
+                if (index < root.live)
+                    root.arrange();
+            });
             root.arrange();
         }
         onItemRemoved: root.arrange()

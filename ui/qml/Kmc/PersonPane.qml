@@ -65,16 +65,13 @@ Item {
         anchors.top: who.bottom
         anchors.topMargin: Theme.mm(6)
         width: parent.width
-        visible: list.empty
+        visible: root.officer.visitId !== "" && root.officer.rowCount === 0
         text: qsTr("Belum ada program untuk kartu ini.")
         capMm: Theme.workTitle
     }
 
     PagedColumn {
         id: list
-
-        readonly property bool empty: root.officer.visitId !== "" && contentHeight === 0
-
         anchors.top: who.bottom
         anchors.topMargin: Theme.mm(2.6)
         anchors.left: parent.left
@@ -82,6 +79,7 @@ Item {
         anchors.bottom: tools.top
         anchors.bottomMargin: Theme.mm(2.6)
         model: root.officer.rows
+        used: root.officer.rowCount
         delegate: OfficerRow {
             selected: index === root.officer.selected
             numberKey: index - list.starts[list.page] + 1

@@ -11,7 +11,7 @@ Rectangle {
     required property bool portrait
 
     readonly property real margin: Theme.mm(3.4)
-    readonly property bool listed: list.contentHeight > 0
+    readonly property bool listed: citizen.rowCount > 0
     readonly property string visitId: citizen.visitId
 
     function turn(step: int) {
@@ -112,6 +112,7 @@ Rectangle {
         anchors.margins: root.margin
         gap: Theme.mm(2.2)
         model: root.citizen.rows
+        used: root.citizen.rowCount
         delegate: ProgramCard {}
     }
 

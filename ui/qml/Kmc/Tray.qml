@@ -71,6 +71,10 @@ Window {
                     capMm: Theme.work
                     color: Theme.inkSoft
                 }
+
+                TapHandler {
+                    onTapped: root.tray.tap(entry.cardNo)
+                }
             }
 
             Flow {
@@ -104,10 +108,6 @@ Window {
                     targetMm: Theme.workTarget
                     onPressed: entry.atCamera ? root.tray.hideQr() : root.tray.showQr(entry.cardNo)
                 }
-            }
-
-            TapHandler {
-                onTapped: root.tray.tap(entry.cardNo)
             }
         }
     }
