@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -18,9 +19,16 @@ def pytest_configure(config: pytest.Config) -> None:
     worker_input = getattr(config, "workerinput", None)
     home = Path(worker_input["kmc_home"]) if worker_input else postgres.new_home()
     config.stash[_POSTGRES] = postgres.Cluster(home)
+    if not worker_input:
+        signal.signal(signal.SIGTERM, _stop)
     runs_tests = worker_input is not None or not getattr(config.option, "numprocesses", None)
     if runs_tests and not config.option.collectonly:
         config.stash[_DISPLAY] = display.Display.opened()
+
+
+def _stop(_number: int, _frame: object) -> None:
+    """A run that is told to end takes its PostgreSQL along."""
+    raise KeyboardInterrupt
 
 
 @pytest.hookimpl(optionalhook=True)
