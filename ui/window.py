@@ -269,7 +269,9 @@ def run_window(
     on_feedback: Callable[[Tone], None] | None = None,
     with_window: Callable[[KioskWindow], None] | None = None,
 ) -> int:
-    """Show the kiosk's window until SIGTERM, SIGINT or its closing; returns the exit code.
+    """Show the kiosk's window until SIGTERM, SIGINT or its closing, whatever other windows there are.
+
+    Returns the exit code.
 
     ``with_window`` runs before the first frame (start the readers there), ``on_ready`` once the first frame
     with the kiosk's own state is painted; both in the main thread.
@@ -282,6 +284,12 @@ def run_window(
         told = on_ready
         # Not from within the frame that was just painted: what is told may close the window.
         window.ready.connect(lambda: QTimer.singleShot(0, lambda: told(window)))
+
+    def shown(visible: bool) -> None:
+        if not visible:
+            application.quit()
+
+    window.view.visibleChanged.connect(shown)
     try:
         window.show()
         if with_window is not None:

@@ -135,7 +135,8 @@ class Stage:
                 QCoreApplication.sendEvent(self.window.view, event)
 
     def click(self, item: QQuickItem) -> None:
-        """A real click in the middle of an item."""
+        """A real click in the middle of an item, where the last frame has it."""
+        self.grab()
         middle = item.mapToScene(QPointF(item.width() / 2, item.height() / 2))
         QTest.mouseClick(
             self.window.view,
