@@ -1,0 +1,165 @@
+"""A disk that is full, and databases whose bytes were changed: said aloud, and never papered over."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.template import copy_town
+from tests.e2e.town import CHECK, KIOSK, MOTHER, RICE, KioskAt, Town, run_command
+from tests.faults.counter_work import dispensed, journal_of
+
+pytestmark = pytest.mark.slow
+
+
+def flip(path: Path, at: int) -> None:
+    """Turns one byte of a file over."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        (byte,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ 0xFF]))
+
+
+def flip_pages(path: Path) -> None:
+    """Turns a byte over in every page of a database of 4096-byte pages."""
+    for page in range(path.stat().st_size // 4096):
+        flip(path, page * 4096 + 1000)
+
+
+def test_a_file_size_limit_is_a_full_disk(town: Town) -> None:
+    """Whatever the size at which writing ends: recorded whole and said so, or not at all."""
+    kiosk = town.kiosk("IRM1")
+    told = []
+    for room in (0, 4096, 12_000, 30_000):
+
+        def limited(room: int = room) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+        words = [*KIOSK, *kiosk.confirm_words(MOTHER, CHECK), "--json"]
+        outcome = run_command(words, kiosk.environment("rina"), preexec_fn=limited)
+        assert outcome.code == 1, (room, outcome.answer)
+        assert outcome.answer["family"] == "environment", outcome.answer
+        told.append(outcome.fault)
+        assert dispensed(kiosk) == []
+        assert journal_of(kiosk).intact
+    assert set(told) == {"disk_full"}
+    assert kiosk.confirm(MOTHER, CHECK).code == 0
+    town.start_central()
+    assert kiosk.sync().answer["waiting"] == 0
+    assert town.books().of("IRM1") == journal_of(kiosk).hashes
+
+
+@pytest.fixture
+def small_disk(town_template: Path, tmp_path: Path) -> Iterator[tuple[Town, Path]]:
+    """A town of which the kiosk's folder lies on a small disk of its own."""
+    town = copy_town(town_template, tmp_path / "town")
+    home = town.home / "IRM1"
+    aside = home.rename(town.home / "aside")
+    home.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "tmpfs", str(home)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no file system may be mounted here: install and run as root")
+    try:
+        subprocess.run(["cp", "-a", f"{aside}/.", str(home)], check=True)
+        yield town, home
+        town.close()
+    finally:
+        subprocess.run(["umount", str(home)], check=True)
+
+
+def test_a_full_disk(small_disk: tuple[Town, Path]) -> None:
+    town, home = small_disk
+    kiosk = town.kiosk("IRM1")
+    ballast = home / "ballast"
+    full = False
+    with ballast.open("wb") as file:
+        try:
+            while True:
+                os.write(file.fileno(), bytes(4096))
+        except OSError as error:
+            full = error.errno == errno.ENOSPC
+    assert full
+    outcome = kiosk.confirm(MOTHER, CHECK)
+    assert (outcome.code, outcome.fault, outcome.answer["family"]) == (1, "disk_full", "environment")
+    ballast.unlink()
+    assert dispensed(kiosk) == []
+    assert kiosk.confirm(MOTHER, CHECK).code == 0
+    town.start_central()
+    assert kiosk.sync().answer["waiting"] == 0
+    assert len(town.pickups_at_central()) == 1
+
+
+def cache_file(kiosk: KioskAt) -> Path:
+    """The cache in use."""
+    return kiosk.home / f"cache.{(kiosk.home / 'cache.current').read_text()}.db"
+
+
+def test_a_cache_with_flipped_bytes_is_rebuilt(town: Town) -> None:
+    kiosk = town.kiosk("IRM1")
+    assert kiosk.confirm(MOTHER, CHECK).code == 0
+    damaged = cache_file(kiosk)
+    flip_pages(damaged)
+    for words in (["show", "--card", MOTHER], kiosk.confirm_words(MOTHER, RICE)):
+        outcome = kiosk.run(*words, officer="rina")
+        assert (outcome.code, outcome.fault) == (1, "database_damaged"), outcome.answer
+        assert outcome.answer["detail"]["file"] == damaged.name
+    town.start_central()
+    code, report = kiosk.sync()
+    assert code == 0, report
+    assert report["rows"] > 500
+    assert cache_file(kiosk) != damaged
+    assert not damaged.exists()
+    # What was handed out here stands in the ledger, which nobody touched.
+    assert kiosk.row(MOTHER, CHECK)["state"] == "taken"
+    assert kiosk.confirm(MOTHER, RICE).code == 0
+    assert kiosk.sync().answer["waiting"] == 0
+    assert len(town.pickups_at_central()) == 2
+
+
+def test_a_cache_that_is_gone_or_no_database(town: Town) -> None:
+    kiosk = town.kiosk("IRM1")
+    town.start_central()
+    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing" * 1000)):
+        spoil(cache_file(kiosk))
+        assert kiosk.run("show", "--card", MOTHER).code == 1
+        code, report = kiosk.sync()
+        assert code == 0, report
+        assert kiosk.row(MOTHER, CHECK)["state"] == "ready"
+
+
+def test_a_ledger_with_flipped_bytes_is_never_made_anew(town: Town) -> None:
+    kiosk = town.kiosk("IRM1")
+    ref = kiosk.confirm(MOTHER, CHECK).answer["ref"]
+    town.start_central()
+    assert kiosk.sync().code == 0
+    ledger = kiosk.home / "ledger.db"
+    flip_pages(ledger)
+    before = ledger.read_bytes()
+    for words in (kiosk.confirm_words(MOTHER, RICE), ["sync", "--once"], ["journal", "verify"], ["status"]):
+        outcome = kiosk.run(*words, officer="rina")
+        assert (outcome.code, outcome.answer["family"]) == (1, "environment"), outcome.answer
+        assert outcome.fault in ("ledger_damaged", "database_damaged")
+        assert outcome.answer["detail"]["file"] == "ledger.db"
+    assert ledger.read_bytes() == before
+    assert town.pickups_at_central() == [ref]
+
+
+def test_a_ledger_that_is_gone_is_never_made_anew(town: Town) -> None:
+    kiosk = town.kiosk("IRM1")
+    (kiosk.home / "ledger.db").unlink()
+    town.start_central()
+    for words in (kiosk.confirm_words(MOTHER, RICE), ["sync", "--once"]):
+        outcome = kiosk.run(*words, officer="rina")
+        assert (outcome.code, outcome.fault) == (1, "ledger_missing")
+    assert not (kiosk.home / "ledger.db").exists()

@@ -1,0 +1,111 @@
+"""Sync and central killed in the middle of a round, and two rounds at once."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from tests.e2e.loopback import Asked, Reply, answering, forward
+from tests.e2e.town import KioskAt, Town
+from tests.faults.counter_work import hand_out_to_many, journal_of
+
+pytestmark = pytest.mark.slow
+
+PICKUPS = 25
+Running = queue.Queue[subprocess.Popen[bytes]]
+
+
+def agrees(town: Town, kiosk: KioskAt, refs: list[str]) -> None:
+    """Central has exactly what the kiosk's journal has, each hand-out once."""
+    books, journal = town.books(), journal_of(kiosk)
+    assert (journal.intact, journal.waiting) == (True, 0)
+    assert books.of(kiosk.name) == journal.hashes
+    assert [one.ref for one in books.handed] == refs
+    assert books.cases == []
+
+
+@pytest.mark.parametrize("when", ["before central hears", "after central has done it"])
+def test_sync_killed_at_each_step(town: Town, when: str) -> None:
+    """Killed as each kind of request is on its way; the next round takes up where that one was."""
+    kiosk = town.kiosk("IRM1")
+    refs = hand_out_to_many(kiosk, PICKUPS)
+    town.start_central()
+    for step in ("/v1/journal", "/v1/poll", "/v1/changes"):
+        running: Running = queue.Queue()
+
+        def answer(asked: Asked, step: str = step, running: Running = running) -> Reply | None:
+            if not asked.path.startswith(step):
+                return forward(town.url, asked)
+            if when == "after central has done it":
+                forward(town.url, asked)
+            running.get(timeout=30).kill()
+            return None
+
+        with answering(answer) as url:
+            kiosk.url = url
+            with kiosk.start("sync", "--once") as process:
+                running.put(process)
+                assert process.wait(timeout=60) == -signal.SIGKILL
+        kiosk.url = ""
+        assert journal_of(kiosk).intact
+        refs += hand_out_to_many(kiosk, 1)
+    code, report = kiosk.sync()
+    assert (code, report["waiting"]) == (0, 0)
+    agrees(town, kiosk, refs)
+    assert kiosk.sync().answer["rows"] == 0
+
+
+def test_central_killed_during_pushes(any_town: Town) -> None:
+    """Killed as the records arrive, and a moment later: what it acknowledged it has, and it has it once."""
+    town = any_town
+    kiosk = town.kiosk("IRM1")
+    refs: list[str] = []
+    town.start_central()
+    for delay_s in (0.0, 0.01, 0.03, 0.08):
+        refs += hand_out_to_many(kiosk, PICKUPS)
+
+        def answer(asked: Asked, delay_s: float = delay_s) -> Reply | None:
+            if asked.path != "/v1/journal":
+                return forward(town.url, asked)
+            found: list[Reply] = []
+            pushing = threading.Thread(target=_forward_if_it_can, args=(town.url, asked, found))
+            pushing.start()
+            pushing.join(delay_s)
+            town.kill_central()
+            pushing.join()
+            return found[0] if found else None
+
+        with answering(answer) as url:
+            kiosk.url = url
+            assert kiosk.sync().fault == "central_unreachable"
+        kiosk.url = ""
+        journal = journal_of(kiosk)
+        acknowledged = len(journal.hashes) - journal.waiting
+        assert acknowledged <= len(town.books().of("IRM1")), "acknowledged and not there"
+        town.start_central()
+    assert kiosk.sync().code == 0
+    agrees(town, kiosk, refs)
+
+
+def _forward_if_it_can(url: str, asked: Asked, found: list[Reply]) -> None:
+    try:
+        found.append(forward(url, asked))
+    except OSError:
+        return  # central was killed under it, which is what the test is about
+    except Exception as error:
+        if type(error).__module__ != "http.client":
+            raise
+
+
+def test_two_rounds_at_once(town: Town) -> None:
+    kiosk = town.kiosk("IRM1")
+    refs = hand_out_to_many(kiosk, PICKUPS)
+    town.start_central()
+    with kiosk.start("sync", "--once") as one, kiosk.start("sync", "--once") as other:
+        assert [one.wait(timeout=60), other.wait(timeout=60)] == [0, 0]
+    agrees(town, kiosk, refs)
+    assert kiosk.status()["frozen"] == ""
