@@ -69,13 +69,19 @@ def number_text(value: int, per_display: int = 1) -> str:
 
 def quantity_text(benefit: Benefit, quantity: int) -> Text:
     """A quantity in the smallest unit as people read it: ``10 kg``, ``Rp 200.000``, ``1 kali``."""
-    number = number_text(quantity, benefit.per_display)
-    if benefit.kind == "money":
+    display = Text(benefit.display.id, benefit.display.en)
+    return shown_quantity(quantity, benefit.unit, benefit.per_display, display)
+
+
+def shown_quantity(quantity: int, unit: str, per_display: int, display: Text) -> Text:
+    """The same from the parts of a benefit (``Benefit`` says what they mean)."""
+    number = number_text(quantity, per_display)
+    if unit == RUPIAH:
         rupiah = f"-Rp {number[1:]}" if number.startswith("-") else f"Rp {number}"
         return Text(id=rupiah, en=rupiah)
-    singular, _, plural = benefit.display.en.partition("|")
-    unit = singular if quantity == benefit.per_display or not plural else plural
-    return Text(id=f"{number} {benefit.display.id}", en=f"{number} {unit}")
+    singular, _, plural = display.en.partition("|")
+    shown = singular if quantity == per_display or not plural else plural
+    return Text(id=f"{number} {display.id}", en=f"{number} {shown}")
 
 
 def day_text(day: date, today: date | None = None) -> Text:

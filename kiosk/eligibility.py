@@ -321,4 +321,6 @@ def _row(
         collectors=program.collectors,
         officer_check_lifts=check_would_lift(program, facts.grade, quantity),
         counter=program.counter,
+        per_display=program.benefit.per_display,
+        display=Text(program.benefit.display.id, program.benefit.display.en),
     )

@@ -150,6 +150,10 @@ class VisitRow:
     """True if an officer's check of the photo and KTP lifts a grade that is too low."""
     counter: str = ""
     """Label of the counter that hands it out, such as ``Loket 2``; empty if not set."""
+    per_display: int = 1
+    """Smallest units in one unit as shown, such as 1000 (g in a kg)."""
+    display: Text = Text("", "")
+    """The unit as shown, such as ``kg``; in English it may name singular and plural, ``visit|visits``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-from kiosk.benefit import number_text
+from kiosk.benefit import number_text, shown_quantity
 from kiosk.values import Text, VisitRow
 
-_NUMBER = re.compile(r"\d[\d.,]*\d|\d")
-_FINEST = 1_000_000
-"""Shown units have a power of ten or the like of smallest units in them (``number_text``)."""
+_TYPED = re.compile(r"(\d{1,3}(?:\.\d{3})+|\d+)(?:,(\d+))?")
+"""A number in Indonesian use; a dot that parts no thousands is not taken for anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How one row's quantity is shown: ``per_shown`` smallest units make one shown unit."""
+    """How one row's quantity is shown: ``per_shown`` smallest units (``unit``) make one of ``display``."""
 
+    unit: str
     per_shown: int
-    pattern: Text
-    """The text for people with ``{}`` for the number, such as ``{} kg``."""
+    display: Text
 
     def number(self, quantity: int) -> str:
         """The number alone as it is typed, such as ``2,5``."""
@@ -28,36 +27,20 @@ class Amount:
 
     def text(self, quantity: int) -> Text:
         """The quantity for people, such as ``2,5 kg``."""
-        number = self.number(quantity)
-        return Text(self.pattern.id.format(number), self.pattern.en.format(number))
+        return shown_quantity(quantity, self.unit, self.per_shown, self.display)
 
     def parse(self, typed: str) -> int | None:
         """Smallest units of a number as typed (``1.500`` or ``2,5``), or None if it is none."""
-        try:
-            value = Decimal(typed.strip().replace(".", "").replace(",", "."))
-        except InvalidOperation:
+        found = _TYPED.fullmatch(typed.strip())
+        if found is None:
             return None
-        if not value.is_finite():
-            return None
-        scaled = value * self.per_shown
-        return int(scaled) if scaled == scaled.to_integral_value() and scaled > 0 else None
+        whole, decimals = found.groups()
+        scaled = Decimal(f"{whole.replace('.', '')}.{decimals or 0}") * self.per_shown
+        return int(scaled) if scaled > 0 and scaled == scaled.to_integral_value() else None
 
 
 def amount_of(row: VisitRow) -> Amount:
-    """Read the shown unit off the row's own text; without one number in it, the smallest unit is shown."""
-    found = _NUMBER.search(row.quantity_text.id)
-    found_en = _NUMBER.search(row.quantity_text.en)
-    if found and found_en:
-        value = Decimal(found.group().replace(".", "").replace(",", "."))
-        if value > 0 and Decimal(row.quantity) % value == 0 and _FINEST % int(row.quantity / value) == 0:
-            return Amount(
-                int(row.quantity / value),
-                Text(_around(row.quantity_text.id, found), _around(row.quantity_text.en, found_en)),
-            )
-    unit = f"{{}} {row.unit}".strip()
-    return Amount(1, Text(unit, unit))
-
-
-def _around(text: str, number: re.Match[str]) -> str:
-    before, after = text[: number.start()], text[number.end() :]
-    return before.replace("{", "").replace("}", "") + "{}" + after.replace("{", "").replace("}", "")
+    """The amount of a row; a row that names no shown unit is shown in its smallest one."""
+    if row.display.id:
+        return Amount(row.unit, row.per_display, row.display)
+    return Amount(row.unit, 1, Text(row.unit, row.unit))

@@ -19,6 +19,7 @@ def test_a_tap_shows_name_and_programs_offline(world: World) -> None:
     assert visit.public_name == "SITI R•••••"
     assert [(row.program_id, row.state.code) for row in visit.rows] == [("beras", StateCode.READY)]
     assert visit.rows[0].quantity_text.id == "10 kg"
+    assert (visit.rows[0].unit, visit.rows[0].per_display, visit.rows[0].display.id) == ("g", 1000, "kg")
 
 
 def test_a_qr_read_shows_no_name_and_has_the_lower_grade(world: World) -> None:

@@ -29,6 +29,7 @@ from kiosk.values import (
 
 BERAS = Text("beras", "rice")
 ONCE = Text("1 kali", "1 time")
+TIMES = Text("kali", "time|times")
 SERVICE = Text("layanan", "service")
 
 
@@ -42,12 +43,14 @@ def row(
     benefit: Text = SERVICE,
     agency: str = "Dinas Sosial",
     counter: str = "Loket 2",
+    unit: str = "time",
+    display: Text = TIMES,
     **more: Any,
 ) -> VisitRow:
     """One program of a visit."""
     return VisitRow(
         program_id, 1, name, agency, state, f"h12/{program_id}/2026-11", quantity, quantity_text, benefit,
-        counter=counter, **more,
+        counter=counter, unit=unit, display=display, **more,
     )  # fmt: skip
 
 
@@ -55,11 +58,13 @@ READY = ProgramState(StateCode.READY)
 RICE = row(
     "beras-bulanan", Text("Beras bulanan", "Monthly rice"), READY, quantity=10_000,
     quantity_text=Text("10 kg", "10 kg"), benefit=BERAS, unit="g",
+    per_display=1000, display=Text("kg", "kg"),
 )  # fmt: skip
 TAKEN = row(
     "seragam", Text("Seragam sekolah", "School uniform"),
     ProgramState(StateCode.TAKEN, date="2026-05-03", place="Kelurahan Iringmulyo", by="IRM1-0398"),
-    quantity_text=Text("1 setel", "1 set"), benefit=Text("seragam", "uniform"),
+    quantity_text=Text("1 setel", "1 set"), benefit=Text("seragam", "uniform"), unit="set",
+    display=Text("setel", "set|sets"),
 )  # fmt: skip
 NOT_YET = row(
     "buku", Text("Buku pelajaran", "School books"), ProgramState(StateCode.NOT_YET, date="2027-07-01")
@@ -68,6 +73,7 @@ DOCUMENT = row(
     "transpor", Text("Uang transpor sekolah", "School transport money"),
     ProgramState(StateCode.NEEDS_DOCUMENT, documents=("ktp", "kk")), quantity=200_000,
     quantity_text=Text("Rp 200.000", "Rp 200.000"), benefit=Text("uang transpor", "transport money"),
+    unit="IDR", display=Text("rupiah", "rupiah"),
     documents=("ktp", "kk"), collectors=("holder", "guardian", "representative"),
 )  # fmt: skip
 ELSEWHERE = row(
@@ -89,7 +95,7 @@ DOUBT = row(
 CHECKING = row(
     "gizi", Text("Makanan tambahan balita", "Supplementary food for toddlers"),
     ProgramState(StateCode.CHECKING), quantity=4, quantity_text=Text("4 kotak", "4 boxes"),
-    benefit=Text("makanan tambahan", "supplementary food"),
+    benefit=Text("makanan tambahan", "supplementary food"), unit="box", display=Text("kotak", "box|boxes"),
 )  # fmt: skip
 BLOCKED = row("tani", Text("Bantuan alat tani", "Farm tools"), ProgramState(StateCode.BLOCKED))
 SENSITIVE = row(
@@ -98,7 +104,7 @@ SENSITIVE = row(
 PARTIAL = row(
     "minyak", Text("Minyak goreng", "Cooking oil"), READY, quantity=6_000,
     quantity_text=Text("6 liter", "6 litres"), benefit=Text("minyak goreng", "cooking oil"),
-    unit="ml", partial=True,
+    unit="ml", per_display=1000, display=Text("liter", "litre|litres"), partial=True,
 )  # fmt: skip
 
 ONE_READY = (RICE, TAKEN, NOT_YET)

@@ -24,7 +24,7 @@ from ui.rows import Rows
 from ui.tones import RATE_HZ, Speaker, tone_samples, write_tone
 
 
-def test_shown_units_are_read_off_the_rows_own_text() -> None:
+def test_amounts_are_shown_and_typed_in_the_programs_own_unit() -> None:
     amount = amount_of(script.RICE)
     assert amount.per_shown == 1000
     assert amount.text(2_500) == Text("2,5 kg", "2,5 kg")
@@ -34,6 +34,8 @@ def test_shown_units_are_read_off_the_rows_own_text() -> None:
     assert amount.parse("dua") is None
     assert amount.parse("NaN") is None
     assert amount.parse("0,0001") is None
+    assert amount.parse("1.500") == 1_500_000
+    assert amount.parse("2.5") is None
 
 
 def test_money_keeps_its_sign_in_front() -> None:
@@ -43,10 +45,16 @@ def test_money_keeps_its_sign_in_front() -> None:
     assert amount.parse("150.000") == 150_000
 
 
-@pytest.mark.parametrize("text", ["", "segenggam", "3 kantong"])
-def test_without_a_fitting_number_the_smallest_unit_is_shown(text: str) -> None:
-    amount = amount_of(replace(script.RICE, quantity_text=Text(text, text)))
+def test_one_and_several_read_differently_in_english() -> None:
+    amount = amount_of(script.PARTIAL)
+    assert amount.text(1_000) == Text("1 liter", "1 litre")
+    assert amount.text(6_000) == script.PARTIAL.quantity_text
+
+
+def test_without_a_shown_unit_the_smallest_one_is_shown() -> None:
+    amount = amount_of(replace(script.RICE, per_display=1, display=Text("", "")))
     assert amount.text(10_000).id == "10.000 g"
+    assert amount.parse("10.000") == 10_000
 
 
 def test_usual_panels_have_their_scale() -> None:
