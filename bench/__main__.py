@@ -76,14 +76,13 @@ def report(result: Mapping[str, Any], figures: Sequence[Figure], failed: Mapping
     facts, built = result["machine"], result["world"]
     libraries = ", ".join(f"{name} {number}" for name, number in facts["libraries"].items())
     lines = [
-        f"{facts['cpu']}, {facts['cores']} cores, {facts['memory']}, Linux {facts['kernel']}, {facts['libc']}",
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['memory']}",
+        f"Linux {facts['kernel']}, {facts['libc']}",
         f"Python {facts['python']}, SQLCipher {facts['sqlcipher']}, {libraries}",
         f"screen: {facts['screen']}",
         f"load {facts['load']}; share of the time in which some process waited for a processor: "
         + ", ".join(f"{name} {span['cpu_wait_percent']}%" for name, span in result["measurements"].items()),
-        f"city: {built['holders']} holders, {built['rows']['entitlement']} entitlements, "
-        f"{built['rows']['rights held']} rights held here; cache {built['cache_mb']} MB, "
-        f"ledger {built['ledger_mb']} MB; built in {built['built_s']} s",
+        _city_line(built),
         "",
         table(figures),
         "",
@@ -94,6 +93,15 @@ def report(result: Mapping[str, Any], figures: Sequence[Figure], failed: Mapping
     if not missed and any(figure.limit for figure in figures):
         lines.append("All limits hold.")
     return "\n".join(lines)
+
+
+def _city_line(built: Mapping[str, Any]) -> str:
+    rows = built["rows"]
+    return (
+        f"city: {built['holders']} holders, {rows['entitlement']} entitlements, "
+        f"{rows['rights held']} rights held here; cache {built['cache_mb']} MB, "
+        f"ledger {built['ledger_mb']} MB; built in {built['built_s']} s"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

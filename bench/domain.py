@@ -46,7 +46,9 @@ def measure(world: World) -> list[Figure]:
             lookup = yardsticks.bare_lookups(home, world.city, ids)
             times = [_read_ms(counter, one, count) for one in these]
             words = f"Counter.read, {count} program{'s' if count > 1 else ''}"
-            found.append(Figure(words, "ms", spread(times), Yardstick("bare SQLCipher lookups", spread(lookup))))
+            found.append(
+                Figure(words, "ms", spread(times), Yardstick("bare SQLCipher lookups", spread(lookup)))
+            )
         queries = _queries(counter, manies[0])
     scans = [sql for sql, plan in queries if any(_SCAN.search(step) for step in plan)]
     found.append(

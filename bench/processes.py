@@ -55,7 +55,9 @@ class Speaking:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
 
-    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], what: str, within_s: float = ANSWER_S) -> Any:
+    def wait_for(
+        self, wanted: Callable[[dict[str, Any]], bool], what: str, within_s: float = ANSWER_S
+    ) -> Any:
         """The first line from now on that is wanted; others are passed over.
 
         Raises EnvironmentFault ``bench_stuck`` if it ends or says nothing of the kind in time.

@@ -29,7 +29,9 @@ def measure_start(world: World, screen: Mapping[str, str]) -> list[Figure]:
     with station(world.home, log) as running:
         for _ in range(STARTS):
             begun = time.perf_counter()
-            subprocess.run([sys.executable, "-c", "import PySide6.QtQuick"], check=True, env=environment(world.home))
+            subprocess.run(
+                [sys.executable, "-c", "import PySide6.QtQuick"], check=True, env=environment(world.home)
+            )
             imports.append(time.perf_counter() - begun)
             with watched_kiosk(world.home, running, screen, log) as kiosk:
                 frame, reader = wait_until_ready(kiosk)
@@ -110,7 +112,9 @@ def measure_memory(world: World, screen: Mapping[str, str]) -> list[Figure]:
     with station(world.home, log) as running:
         with watched_kiosk(world.home, running, screen, log, stamps.path) as kiosk:
             wait_until_ready(kiosk)
-            cards = [card for pair in zip(world.one_program(), world.many_programs(), strict=True) for card in pair]
+            cards = [
+                card for pair in zip(world.one_program(), world.many_programs(), strict=True) for card in pair
+            ]
             for card_no in cards[:TAPS_BEFORE]:
                 tap(kiosk, running, stamps, card_no)
             children = children_of(kiosk.process.pid)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ui.events import ReaderNotice
     from ui.window import KioskWindow
 
 STAMPS_VARIABLE = "BENCH_STAMPS"
@@ -62,6 +63,7 @@ def _make_watch(window: KioskWindow) -> object:
             super().__init__(window)
             self._frames = 0
             self._last_frame = 0.0
+            self._cpu_s = 0.0
             self._stage = ""
             self._state = ""
             self._told_reader = False
@@ -71,6 +73,8 @@ def _make_watch(window: KioskWindow) -> object:
             self._quiet.timeout.connect(self.settled)
             window.view.frameSwapped.connect(self.framed)
             window.painted.connect(self.painted)
+            # In the thread that brought the notice, before anything is done about it.
+            window._noticed.connect(self.noticed, Qt.ConnectionType.DirectConnection)
             window.kiosk.changed.connect(self.kiosk_changed)
             window.citizen.changed.connect(self.citizen_changed)
             window.officer.changed.connect(self.officer_changed)
@@ -88,9 +92,15 @@ def _make_watch(window: KioskWindow) -> object:
             self._last_frame = time.perf_counter()
             self._quiet.start()
 
+        @Slot(object)
+        def noticed(self, notice: ReaderNotice) -> None:
+            if notice.kind == "read":
+                self._cpu_s = time.process_time()
+
         @Slot(str, float, float)
         def painted(self, kind: str, ms: float, domain_ms: float) -> None:
-            say(event="painted", kind=kind, ms=ms, domain_ms=domain_ms, at=time.perf_counter())
+            now_s, cpu_ms = time.perf_counter(), (time.process_time() - self._cpu_s) * 1000
+            say(event="painted", kind=kind, ms=ms, domain_ms=domain_ms, cpu_ms=cpu_ms, at=now_s)
 
         @Slot()
         def settled(self) -> None:

@@ -93,7 +93,9 @@ def world(holders: int) -> World:
 
 def version_of(holders: int, now: datetime) -> str:
     """Name of the folder of a world: rights hold for a month, and rows for one shape of the tables."""
-    shape = json.dumps([RECIPE, holders, f"{now:%Y-%m}", {k: list(v) for k, v in COLUMNS.items()}, documents()])
+    shape = json.dumps(
+        [RECIPE, holders, f"{now:%Y-%m}", {k: list(v) for k, v in COLUMNS.items()}, documents()]
+    )
     return f"world-{hashlib.sha256(shape.encode()).hexdigest()[:10]}"
 
 

@@ -206,7 +206,10 @@ class CitizenModel(QObject):
             self._worker.tell(lambda counter: counter.leave(visit), "leaving a replaced visit")
             return
         self._pending = False
-        self._replace_visit()
+        if self._visit is not None:
+            # Its rows become the next visit's in one step: emptied first, each would be drawn twice.
+            self._leave_visit()
+            self.languageReset.emit()
         self._visit = visit
         self._rows.show(citizen_rows(visit))
         self._become("result")
@@ -242,10 +245,14 @@ class CitizenModel(QObject):
         self.changed.emit()
 
     def _drop_visit(self) -> None:
+        if self._visit is not None:
+            self._leave_visit()
+            self._rows.show([])
+
+    def _leave_visit(self) -> None:
         visit, self._visit = self._visit, None
         if visit is not None:
             self._worker.tell(lambda counter: counter.leave(visit), "leaving a visit")
-            self._rows.show([])
 
     def _arm(self) -> None:
         self._alarms.cancel("count")
