@@ -29,15 +29,24 @@ PER_HOLDER: Final = 5
 MANY_OWN, MANY_FAMILY = 11, 3
 """How the fourteen programs of one holder come about."""
 SPENT_EVERY: Final = 20
-"""Of the other points' entitlements every so-manieth was used this period, so that the feed lists its right."""
+"""Of the other points' entitlements every one was used this period: the feed lists its right."""
 LEAST_HOLDERS: Final = 2 * TAPPED * FAMILY * 20
 
 _FIRST: Final = (
-    "ADI AGUS BAYU DEWI EKA FITRI HARI INDAH JOKO LINA MAYA NUR PUTRI RATNA SARI TRI WATI YUNI".split()
+    "ADI",
+    "AGUS",
+    "BAYU",
+    "DEWI",
+    "EKA",
+    "FITRI",
+    "INDAH",
+    "JOKO",
+    "LINA",
+    "MAYA",
+    "NUR",
+    "SARI",
 )
-_LAST: Final = (
-    "ANGGRAINI HIDAYAT KUSUMA LESTARI MAHARANI NUGROHO PRATAMA RAHAYU SAPUTRA SETIAWAN WIBOWO".split()
-)
+_LAST: Final = ("HIDAYAT", "KUSUMA", "LESTARI", "NUGROHO", "PRATAMA", "RAHAYU", "SAPUTRA")
 
 
 @dataclass(frozen=True, slots=True)

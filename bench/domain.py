@@ -1,11 +1,10 @@
-"""The domain without screen and processes: a credential, a counter's read, the journal, the queries of a tap."""
+"""The domain without screen and processes: a credential, a counter's read, the journal, a tap's queries."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -84,17 +83,17 @@ def _read_ms(counter: Counter, read: CardRead, count: int) -> float:
 
 def _queries(counter: Counter, read: CardRead) -> list[tuple[str, list[str]]]:
     """Every statement of one read with the plan SQLite makes for it."""
-    seen: list[tuple[Any, str]] = []
-    connections = [counter._caches.current().db.conn, counter._ledger.db.conn]
-    for connection in connections:
-        connection.set_trace_callback(lambda sql, connection=connection: seen.append((connection, sql)))
-    counter.read(read)
-    for connection in connections:
+    found: list[tuple[str, list[str]]] = []
+    for connection in (counter._caches.current().db.conn, counter._ledger.db.conn):
+        seen: list[str] = []
+        connection.set_trace_callback(seen.append)
+        counter.read(read)
         connection.set_trace_callback(None)
-    return [(sql, _plan(connection, sql)) for connection, sql in seen if sql.lstrip().startswith("SELECT")]
+        found += [(sql, _plan(connection, sql)) for sql in seen if sql.lstrip().startswith("SELECT")]
+    return found
 
 
-def _plan(connection: Any, sql: str) -> Sequence[str] | Any:
+def _plan(connection: Any, sql: str) -> list[str]:
     return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()]
 
 

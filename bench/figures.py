@@ -1,4 +1,4 @@
-"""The arithmetic of the bench: spreads of measured values, limits and whether they hold, the printed table."""
+"""The arithmetic of the bench: spreads of measured values, limits and whether they hold, the table."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def single(value: float) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most that one measure of a figure may be; ``least`` turns it round."""
+    """The most that one measure of a figure may be."""
 
     value: float
     of: Measure = "p95"

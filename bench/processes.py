@@ -1,4 +1,4 @@
-"""Processes of the bench: the kiosk under watch, the virtual station, readers; started, listened to, ended."""
+"""Processes of the bench: the kiosk under watch, virtual station, readers; started, listened to, ended."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kiosk.errors import EnvironmentFault
 from kiosk.virtual_readers import ask_station, running_device, state_file
 
 ANSWER_S = 60.0
+Wanted = Callable[[dict[str, Any]], bool]
 
 
 class Speaking:
@@ -55,9 +56,7 @@ class Speaking:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
 
-    def wait_for(
-        self, wanted: Callable[[dict[str, Any]], bool], what: str, within_s: float = ANSWER_S
-    ) -> Any:
+    def wait_for(self, wanted: Wanted, what: str, within_s: float = ANSWER_S) -> dict[str, Any]:
         """The first line from now on that is wanted; others are passed over.
 
         Raises EnvironmentFault ``bench_stuck`` if it ends or says nothing of the kind in time.
@@ -104,7 +103,7 @@ class Speaking:
         self.end()
 
 
-def says(event: str, **values: object) -> Callable[[dict[str, Any]], bool]:
+def says(event: str, **values: object) -> Wanted:
     """Wants a line of that event with those values."""
     return lambda line: line.get("event") == event and all(line.get(k) == v for k, v in values.items())
 
@@ -163,7 +162,7 @@ def watched_kiosk(
     }
     stamping = {} if stamps is None else {"BENCH_STAMPS": str(stamps)}
     command = [sys.executable, "-m", "bench.watched_kiosk"]
-    with Speaking(command, environment(home) | settings | screen | stamping, log) as kiosk:
+    with Speaking(command, environment(home) | settings | dict(screen) | stamping, log) as kiosk:
         yield kiosk
 
 

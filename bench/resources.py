@@ -19,6 +19,7 @@ READY_LIMIT = Limit(3.0, "p50")
 MEMORY_LIMIT = Limit(250.0, "most")
 TAPS_BEFORE = 50
 KIB = 1024
+IMPORT = (sys.executable, "-c", "import PySide6.QtQuick")
 
 
 def measure_start(world: World, screen: Mapping[str, str]) -> list[Figure]:
@@ -29,9 +30,7 @@ def measure_start(world: World, screen: Mapping[str, str]) -> list[Figure]:
     with station(world.home, log) as running:
         for _ in range(STARTS):
             begun = time.perf_counter()
-            subprocess.run(
-                [sys.executable, "-c", "import PySide6.QtQuick"], check=True, env=environment(world.home)
-            )
+            subprocess.run(IMPORT, check=True, env=environment(world.home))
             imports.append(time.perf_counter() - begun)
             with watched_kiosk(world.home, running, screen, log) as kiosk:
                 frame, reader = wait_until_ready(kiosk)

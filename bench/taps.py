@@ -1,4 +1,4 @@
-"""Tap to painted result, and confirm to "Tercatat": the real kiosk, its reader process and the virtual field."""
+"""Tap to painted result, and confirm to "Tercatat": the real kiosk, its reader process, a virtual field."""
 
 from __future__ import annotations
 
@@ -63,17 +63,13 @@ def measure(world: World, screen: Mapping[str, str]) -> list[Figure]:
                 "from just before the reader process wrote the line",
             ),
             Figure(
-                f"  processor time of the kiosk process, {words}",
+                f"  processor time, {words}",
                 "ms",
                 spread([tap["cpu_ms"] for tap in taps]),
                 note="all its threads from notice to frame: what a tap takes where nothing else runs",
             ),
-            Figure(
-                f"  of these in the domain, {words}", "ms", spread([t["domain_ms"] for t in taps]), lookup
-            ),
-            Figure(
-                f"  until the screen is still, {words}", "ms", spread([t["still_ms"] for t in taps]), change
-            ),
+            Figure(f"  in the domain, {words}", "ms", spread([t["domain_ms"] for t in taps]), lookup),
+            Figure(f"  to a still screen, {words}", "ms", spread([t["still_ms"] for t in taps]), change),
             Figure(
                 f"  from the attract screen, {words}",
                 "ms",
@@ -94,7 +90,7 @@ def measure(world: World, screen: Mapping[str, str]) -> list[Figure]:
     )
     found.append(
         Figure(
-            "  of these in the domain",
+            "  in the domain",
             "ms",
             spread([one["domain_ms"] for one in confirms]),
             Yardstick("bare SQLCipher insert + commit", spread(commits)),

@@ -49,6 +49,11 @@ def main() -> int:
     return app.run(settings_or_fault(), with_window=meet, on_ready=ready, with_tray=False)
 
 
+def _value(of_property: object) -> Any:
+    """What QML would read; for the type checker a Qt property is an object of its own."""
+    return of_property
+
+
 def _make_watch(window: KioskWindow) -> object:
     from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal, Slot
 
@@ -109,26 +114,25 @@ def _make_watch(window: KioskWindow) -> object:
 
         @Slot()
         def kiosk_changed(self) -> None:
-            if window.kiosk.tapReady and not self._told_reader:
+            if _value(window.kiosk.tapReady) and not self._told_reader:
                 self._told_reader = True
                 say(event="reader_ready", at=time.perf_counter())
 
         @Slot()
         def citizen_changed(self) -> None:
-            if window.citizen.state != self._state:
-                self._state = window.citizen.state
-                say(event="state", state=self._state, fault=window.citizen.faultCode)
+            state = _value(window.citizen.state)
+            if state != self._state:
+                self._state = state
+                say(event="state", state=state, fault=_value(window.citizen.faultCode))
 
         @Slot()
         def officer_changed(self) -> None:
-            if window.officer.stage != self._stage:
-                self._stage = window.officer.stage
-                say(
-                    event="stage",
-                    stage=self._stage,
-                    ready=window.officer.readyCount,
-                    message=window.officer.message,
-                )
+            officer = window.officer
+            stage = _value(officer.stage)
+            if stage != self._stage:
+                self._stage = stage
+                ready, message = _value(officer.readyCount), _value(officer.message)
+                say(event="stage", stage=stage, ready=ready, message=message)
 
         @Slot(str)
         def obey(self, line: str) -> None:

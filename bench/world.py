@@ -28,6 +28,7 @@ from kiosk.ledger import LEDGER_FILE
 from kiosk.officer_pin import hash_pin
 from kiosk.rights import GrantOutcome, take_in
 from kiosk.virtual_readers import cards_file
+from sync.central.import_format import Chip
 
 RECIPE: Final = 1
 """Raised when this file or ``city`` builds another world."""
@@ -35,7 +36,7 @@ ROOT: Final = Path(__file__).resolve().parents[1] / "build" / "bench"
 OFFICER, PIN = "bench", "482913"
 GRANTS_AT_ONCE: Final = 500
 ROWS_AT_ONCE: Final = 20_000
-CHIPS: Final = ("NTAG215", "FeliCa", "DESFire")
+CHIPS: Final[tuple[Chip, ...]] = ("NTAG215", "FeliCa", "DESFire")
 _FACTS = "world.json"
 
 
@@ -93,9 +94,8 @@ def world(holders: int) -> World:
 
 def version_of(holders: int, now: datetime) -> str:
     """Name of the folder of a world: rights hold for a month, and rows for one shape of the tables."""
-    shape = json.dumps(
-        [RECIPE, holders, f"{now:%Y-%m}", {k: list(v) for k, v in COLUMNS.items()}, documents()]
-    )
+    columns = {kind: list(names) for kind, names in COLUMNS.items()}
+    shape = json.dumps([RECIPE, holders, f"{now:%Y-%m}", columns, documents()])
     return f"world-{hashlib.sha256(shape.encode()).hexdigest()[:10]}"
 
 

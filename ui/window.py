@@ -77,7 +77,7 @@ def make_application() -> QGuiApplication:
         application = running
     else:
         os.environ.setdefault("QT_QUICK_BACKEND", "software")
-        # Qt waits 5 ms for more changes before a frame (QPlatformWindow::requestUpdate); a tap's come at once.
+        # Qt waits 5 ms for more changes before a frame (QPlatformWindow::requestUpdate): a tap's are whole.
         os.environ.setdefault("QT_QPA_UPDATE_IDLE_TIME", "0")
         application = QGuiApplication(sys.argv[:1])
     application.setApplicationName("kmc-kiosk")
