@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bench import programs
 from kiosk import period
+from kiosk.period import Period
 from kiosk.program import Program, parse_program
 
 POINTS: Final = 24
@@ -95,6 +96,12 @@ class City:
         """All programs."""
         return tuple(parse_program(json.dumps(document)) for document in programs.documents())
 
+    @cached_property
+    def periods(self) -> tuple[Period, ...]:
+        """The period of each program that holds now."""
+        found = [program.current_period(self.now) for program in self.programs]
+        return tuple(one for one in found if one is not None)
+
     @property
     def other_points(self) -> list[int]:
         """Every point but the kiosk's own."""
@@ -107,11 +114,8 @@ class City:
 
     def right_of(self, entitled: Entitled) -> str:
         """The key of an entitlement's right in the period of now."""
-        program = self.programs[entitled.program]
-        current = program.current_period(self.now)
-        if current is None:
-            raise ValueError(f"{program.id} has no period now")
-        return period.right_key(entitled.subject, program.right_group, current.key)
+        group, current = self.programs[entitled.program].right_group, self.periods[entitled.program]
+        return period.right_key(entitled.subject, group, current.key)
 
     def card_no(self, holder: int) -> str:
         """The number of a holder's card."""

@@ -191,8 +191,7 @@ def _take_in_rights(home: Home, city: City, demonstration: Demonstration) -> int
         if not city.is_held_here(one):
             continue
         program = city.programs[one.program]
-        current = program.current_period(city.now)
-        assert current is not None
+        current = city.periods[one.program]
         made = Grant(
             right=city.right_of(one),
             kiosk=enrolled.kiosk,

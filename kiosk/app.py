@@ -7,8 +7,10 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from kiosk.virtual_readers import ask_station, control_socket, running_device, s
 if TYPE_CHECKING:
     from sync.kiosk_end import CentralAddress
     from ui.tray import TrayWindow
+    from ui.window import KioskWindow
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +94,8 @@ class Processes:
         self._readers: dict[str, ReaderSupervisor] = {}
         self._sync: ProcessSupervisor[SyncLine] | None = None
 
-    def start(self) -> None:
-        """Starts all of them; none is waited for but the station, which the readers look for."""
+    def start_readers(self) -> None:
+        """Starts the readers; none is waited for but the station, which they look for."""
         readers = self._loaded.settings.readers
         enabled = [kind for kind, reader in (("nfc", readers.nfc), ("qr", readers.qr)) if reader.enabled]
         if virtual_allowed(self._loaded) and any(not find_real(kind) for kind in enabled):
@@ -103,6 +106,9 @@ class Processes:
                 _HandOn(kind, self._on_reader),
                 environment=_environment(self._loaded),
             ).start()
+
+    def start_sync(self) -> None:
+        """Starts the sync process."""
         self._sync = _plain_supervisor("sync", [*COMMAND, "sync", "--watch"], self._loaded).start()
 
     def _start_station(self) -> None:
@@ -261,19 +267,32 @@ class ReaderWords:
     """Brings what the readers say to the screen, and its feedback back to the last one that spoke."""
 
     def __init__(self) -> None:
-        self._post: Callable[[Any], None] = lambda notice: None
+        self._lock = threading.Lock()
+        self._post: Callable[[Any], None] | None = None
+        self._kept: list[tuple[str, ReaderEvent]] = []
         self._last = "nfc"
 
     def attach(self, post: Callable[[Any], None]) -> None:
-        """``post`` takes notices from any thread."""
-        self._post = post
+        """``post`` takes notices from any thread, first those of readers that were faster than the screen."""
+        with self._lock:
+            self._post = post
+            kept, self._kept = self._kept, []
+            for source, event in kept:
+                self._tell(post, source, event)
 
     def take(self, source: str, event: ReaderEvent) -> None:
         """One event of a reader."""
+        with self._lock:
+            if self._post is None:
+                self._kept.append((source, event))
+            else:
+                self._tell(self._post, source, event)
+
+    def _tell(self, post: Callable[[Any], None], source: str, event: ReaderEvent) -> None:
         notice = notice_of(source, event)
         if notice is not None:
             self._last = source
-            self._post(notice)
+            post(notice)
 
     @property
     def last_source(self) -> str:
@@ -298,7 +317,6 @@ def run(
     from kiosk.clock import SystemClock
     from kiosk.home import Home
     from sync.kiosk_end import make_rights
-    from ui.window import KioskWindow, run_window
 
     home = Home(loaded.home)
     home.ledger().close()
@@ -320,27 +338,38 @@ def run(
     trays: list[TrayWindow] = []
 
     def start(window: KioskWindow) -> None:
+        starting.result()
         words.attach(window.post_reader_event)
-        processes.start()
+        processes.start_sync()
         if with_window is not None:
             with_window(window)
         if with_tray and processes.has_station:
             trays.append(card_tray(loaded.home))
             trays[0].show()
 
-    with OneAtATime(loaded.home):
+    def ready(window: KioskWindow) -> None:
+        rights.prepare()
+        if on_ready is not None:
+            on_ready(window)
+
+    with OneAtATime(loaded.home), ThreadPoolExecutor(1, "start") as beside:
+        # A reader takes as long as the window to be there: both at once.
+        starting = beside.submit(processes.start_readers)
         try:
+            from ui.window import run_window
+
             return run_window(
                 open_counter,
                 window_settings(loaded),
                 counter_closer=_close,
                 on_feedback=lambda tone: processes.feedback(words.last_source, tone == "ok"),
-                on_ready=on_ready,
+                on_ready=ready,
                 with_window=start,
             )
         finally:
             for tray in trays:
                 tray.close()
+            wait([starting])
             processes.stop()
             rights.close()
 

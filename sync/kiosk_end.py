@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from kiosk.clock import Clock
 from kiosk.home import Home
-from sync.client import CentralClient
-from sync.engine import SyncEngine
 from sync.rights_source import CentralRights
+
+if TYPE_CHECKING:  # see make_client
+    from sync.client import CentralClient
+    from sync.engine import SyncEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ def proxy_url(proxy: str, user: str, password: str) -> str:
 
 
 def make_client(home: Home, address: CentralAddress, clock: Clock) -> CentralClient:
-    """A client for the calling thread."""
+    """A client for the calling thread; loads the wire's libraries (0.3 s) when it is first called."""
+    from sync.client import CentralClient
+
     identity = home.identity()
     return CentralClient(
         address.url or home.bundle.central_url,
@@ -49,6 +54,8 @@ def make_client(home: Home, address: CentralAddress, clock: Clock) -> CentralCli
 
 def make_engine(home: Home, address: CentralAddress, clock: Clock) -> SyncEngine:
     """An engine with connections of its own, for the calling thread."""
+    from sync.engine import SyncEngine
+
     return SyncEngine(
         home.path,
         home.ledger(),

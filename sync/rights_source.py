@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault
@@ -15,8 +16,10 @@ from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
 from kiosk.ports import RightWord
 from kiosk.rights import take_in
-from sync.client import CentralClient
-from sync.wire import MAX_RIGHTS, RightAnswer, RightsRequest
+
+if TYPE_CHECKING:  # the screen is up before the wire's libraries are loaded
+    from sync.client import CentralClient
+    from sync.wire import RightAnswer
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,10 @@ class CentralRights:
         self._worker.submit(self._answer, list(rights), words, alarm)
         return words
 
+    def prepare(self) -> None:
+        """Loads and opens ahead what the first tap would wait for; returns at once."""
+        self._worker.submit(self._open)
+
     def wake(self) -> None:
         """Tells the sync process that there is something to send."""
         self._wake_sync()
@@ -98,14 +105,20 @@ class CentralRights:
             else:
                 words.set_result(result or {})
 
-    def _ask(self, rights: list[str]) -> dict[str, RightWord]:
+    def _open(self) -> tuple[Ledger, CentralClient]:
         if self._ledger is None:
             self._ledger = self._open_ledger()
         if self._client is None:
             self._client = self._make_client()
+        return self._ledger, self._client
+
+    def _ask(self, rights: list[str]) -> dict[str, RightWord]:
+        from sync.wire import MAX_RIGHTS, RightsRequest
+
+        ledger, client = self._open()
         request = RightsRequest(rights=rights[:MAX_RIGHTS])
-        answer = self._client.ask_rights(request, timeout_s=self._deadline_s)
-        self._take_in(self._ledger, answer.answers)
+        answer = client.ask_rights(request, timeout_s=self._deadline_s)
+        self._take_in(ledger, answer.answers)
         return {
             word.right: RightWord(
                 word.right, word.status, word.point or 0, word.kiosk or "", word.at or "", word.ref or ""
