@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def tray(kiosk: KioskAt) -> dict[str, dict[str, Any]]:
     return {card["label"]: card for card in map(json.loads, lines) if card["label"]}
 
 
-def refusals(kiosk: KioskAt, payloads: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def refusals(kiosk: KioskAt, payloads: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """The code with which each payload is refused; every fault has words and is the card's."""
     told = {}
     for label, words in payloads.items():
@@ -86,7 +87,7 @@ warning_s = 30
 """,
         encoding="utf-8",
     )
-    wrong = {"KMC_CENTRAL__URL": "http://central.example", "KMC_SCREEN__LANGAUGE": "en"}
+    wrong = {"KMC_CENTRAL__URL": "http://central.example", "KMC_SCREEN__SESSIN_S": "30"}
     outcome = kiosk.run("config", "check", env=wrong)
     assert (outcome.code, outcome.fault) == (1, "settings_wrong")
     mistakes = outcome.answer["detail"]["mistakes"]
@@ -97,7 +98,7 @@ warning_s = 30
         (file, "central.pol_wait_s", "central.poll_wait_s", 5),
         (file, "screen.warning_s", "", 9),
         (environment, "KMC_CENTRAL__URL", "", None),
-        (environment, "KMC_SCREEN__LANGAUGE", "KMC_SCREEN__LANGUAGE", None),
+        (environment, "KMC_SCREEN__SESSIN_S", "KMC_SCREEN__SESSION_S", None),
     }
     assert all(m["problem"] for m in mistakes)
     # Nothing runs on settings that are wrong, and nothing was changed by trying.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.eligibility import program_of
 from kiosk.errors import OfficerFault
+from kiosk.program import parse_program
 from kiosk.rights import Handing, dispense
 from kiosk.values import Checks, Collector, Grade, StateCode
 from tests.e2e.clocked import ClockedTown, Desk
@@ -64,7 +64,7 @@ def test_last_months_right_cannot_be_spent(clocked_town: ClockedTown) -> None:
     pickup = a.confirm(visit, RICE)
     assert refused(a, MOTHER, RICE).code == "already_taken"
     handing = Handing(
-        program=program_of(a.counter._caches.current().program_docs([RICE])[RICE]),
+        program=parse_program(a.counter._caches.current().program_docs([RICE])[RICE]),
         right=MARCH,
         entitlement=(1, 1),
         quantity=10_000,

@@ -150,7 +150,8 @@ def test_demonstration_data_is_refused(city: Town, tmp_path: Path) -> None:
     with_pins = generate(2021, document.issued).officers
     file.write_text(to_json(small_document().model_copy(update={"officers": with_pins})), encoding="utf-8")
     outcome = city.central("import", str(file))
-    assert (outcome.code, outcome.fault) == (1, "not_in_production")
+    assert (outcome.code, outcome.fault) == (1, "import_refused")
+    assert {one["where"].split("[")[0] for one in outcome.answer["mistakes"]} == {"officers"}
     assert city.central("init", "--mode", "demonstration").fault == "mode_fixed"
     file.write_text(to_json(generate(2021, document.issued).model_copy(update={"mode": "production"})))
     outcome = city.central("import", str(file))

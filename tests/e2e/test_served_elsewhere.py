@@ -5,17 +5,15 @@ from __future__ import annotations
 import pytest
 
 from kiosk.errors import OfficerFault
-from kiosk.values import StateCode
+from kiosk.values import StateCode, Visit
 from tests.e2e.clocked import ClockedTown, Desk
 from tests.e2e.town import CHECK, HADIMULYO, IRINGMULYO, MOTHER
 
 RIGHT = "h1/periksa-kesehatan/2027"
 
 
-def ask(desk: Desk) -> str:
-    """Asks central for the right of a tapped card and waits for its word; leaves the visit open."""
-    visit = desk.visit(MOTHER)
-    assert desk.look(visit, CHECK).code in (StateCode.CHECKING, StateCode.HELD_ELSEWHERE)
+def ask(desk: Desk, visit: Visit) -> str:
+    """Asks central for the rights that a visit lacks, and waits for its word on the one of interest."""
     (future,) = desk.counter.acquire(visit, desk.session)
     return future.result(timeout=30)[RIGHT].status
 
@@ -25,12 +23,14 @@ def test_a_right_is_recalled_and_served_elsewhere(clocked_town: ClockedTown) -> 
     a, b = town.desk("IRM1"), town.desk("HDM1")
     with town.central_running():
         b.sync()
-        assert ask(b) == "recalled"
+        visit = b.visit(MOTHER)
+        assert ask(b, visit) == "recalled"
         assert a.sync().released == 2  # her rice was asked for as well
         # Given up here, and not handed out again from memory.
         assert a.state(MOTHER, CHECK).code != StateCode.READY
-        b.sync()
-    pickup = b.hand_out(MOTHER, CHECK)
+        assert ask(b, visit) == "granted"
+    pickup = b.confirm(visit, CHECK)
+    b.counter.leave(visit)
     with pytest.raises(OfficerFault) as caught:
         a.hand_out(MOTHER, CHECK)
     assert caught.value.code in ("held_elsewhere", "right_not_held")
@@ -49,26 +49,27 @@ def test_a_recall_that_comes_too_late(clocked_town: ClockedTown) -> None:
     a, b = town.desk("IRM1"), town.desk("HDM1")
     with town.central_running():
         b.sync()
-        assert ask(b) == "recalled"
+        visit = b.visit(MOTHER)
+        assert ask(b, visit) == "recalled"
         pickup = a.hand_out(MOTHER, CHECK)
         a.sync()
         b.sync()
     with pytest.raises(OfficerFault) as caught:
-        b.hand_out(MOTHER, CHECK)
+        b.confirm(visit, CHECK)
     assert (caught.value.code, caught.value.detail["place"]) == ("already_taken", IRINGMULYO)
     assert [one.ref for one in town.books().handed] == [pickup.ref]
 
 
 def test_a_right_that_was_not_used_goes_back(clocked_town: ClockedTown) -> None:
+    """Its holder left the other counter without it, and finds it at the usual place again."""
     town = clocked_town
     a, b = town.desk("IRM1"), town.desk("HDM1")
     with town.central_running():
         b.sync()
-        assert ask(b) == "recalled"
-        a.sync()
         visit = b.visit(MOTHER)
-        (future,) = b.counter.acquire(visit, b.session)
-        assert future.result(timeout=30)[RIGHT].status == "granted"
+        assert ask(b, visit) == "recalled"
+        a.sync()
+        assert ask(b, visit) == "granted"
         visit = b.counter.refresh(visit, b.session)
         assert b.look(visit, CHECK).code == StateCode.READY
         b.counter.leave(visit)

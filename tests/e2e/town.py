@@ -102,11 +102,15 @@ class KioskAt:
         environment = self.environment(officer) | (env or {})
         return run_command([*KIOSK, *words, "--json"], environment)
 
-    def start(self, *words: str, officer: str = "", **options: Any) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, officer: str = "", stdout: int | None = None) -> subprocess.Popen[bytes]:
         """Starts a command and leaves it running; the caller ends it."""
-        piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         return subprocess.Popen(
-            [*KIOSK, *words, "--json"], env=self.environment(officer), cwd=ROOT, **(piped | options)
+            [*KIOSK, *words, "--json"],
+            env=self.environment(officer),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.DEVNULL,
         )
 
     def confirm_words(self, card: str, program: str, *more: str, officer: str = "") -> list[str]:

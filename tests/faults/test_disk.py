@@ -130,8 +130,10 @@ def test_a_cache_with_flipped_bytes_is_rebuilt(town: Town) -> None:
 def test_a_cache_that_is_gone_or_no_database(town: Town) -> None:
     kiosk = town.kiosk("IRM1")
     town.start_central()
-    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing" * 1000)):
-        spoil(cache_file(kiosk))
+    for content in (b"", b"nothing" * 1000):
+        cache_file(kiosk).unlink()
+        if content:
+            cache_file(kiosk).write_bytes(content)
         assert kiosk.run("show", "--card", MOTHER).code == 1
         code, report = kiosk.sync()
         assert code == 0, report
