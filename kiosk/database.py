@@ -98,6 +98,9 @@ def open_database(path: Path, key: bytes, *, cache_kib: int = 4096, create: bool
         raise ValueError("a database key has 32 bytes")
     if not create and not path.exists():
         raise EnvironmentFault("database_missing", f"{path.name} is not there", file=path.name)
+    if not create and path.stat().st_size == 0:
+        # To open it would write a first page into it.
+        raise EnvironmentFault("database_damaged", f"{path.name} is empty", file=path.name)
     # Without "c" a file that is removed this moment is not made anew, empty.
     address = f"file:{quote(str(path.absolute()))}?mode={'rwc' if create else 'rw'}"
     with database_faults(path):
@@ -166,7 +169,9 @@ def database_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except DriverError as error:
-        raise EnvironmentFault(_code_for(error, path), f"{path.name}: {error}", file=path.name) from error
+        # What SQLite itself says names tables and columns; what the driver says may repeat a value.
+        told = str(error) if getattr(error, "sqlite_errorcode", None) else type(error).__name__
+        raise EnvironmentFault(_code_for(error, path), f"{path.name}: {told}", file=path.name) from error
 
 
 def is_intact(file: DatabaseFile) -> list[str]:

@@ -96,10 +96,16 @@ class Eligible:
 
 
 @lru_cache(maxsize=512)
-def program_of(program_id: str, doc: str) -> Program | None:
-    """The program of a JSON document; None, and a warning in the log, for one that is not sound."""
+def program_of(doc: str) -> Program:
+    """The program of a JSON document. Raises CentralFault as ``parse_program`` does."""
+    return parse_program(doc)
+
+
+@lru_cache(maxsize=512)
+def sound_program(program_id: str, doc: str) -> Program | None:
+    """The program of a row; None, and a warning in the log once, for one that is not sound."""
     try:
-        program = parse_program(doc)
+        program = program_of(doc)
     except CentralFault as fault:
         log.warning("program %s is left out: %s", program_id, fault.message)
         return None
@@ -125,7 +131,9 @@ def eligible(
     subjects = [f"h{holder.id}"] + ([f"f{holder.family_id}"] if holder.family_id else [])
     entitlements = _one_for_each_program(cache.entitlements(subjects))
     docs = cache.program_docs({e.program_id for e in entitlements})
-    pairs = [(program_of(e.program_id, docs[e.program_id]), e) for e in entitlements if e.program_id in docs]
+    pairs = [
+        (sound_program(e.program_id, docs[e.program_id]), e) for e in entitlements if e.program_id in docs
+    ]
     keyed = [
         (program, e, fact, _right_now(program, e, moment.now))
         for program, e in pairs

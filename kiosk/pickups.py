@@ -6,7 +6,7 @@ from typing import Any
 
 from kiosk.benefit import quantity_text
 from kiosk.cache import Cache
-from kiosk.eligibility import local_iso, program_of
+from kiosk.eligibility import local_iso, sound_program
 from kiosk.errors import OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.ledger import ACKNOWLEDGED, PICKUPS, Ledger
@@ -52,7 +52,7 @@ class PickupList:
 
     def _pickup(self, cache: Cache | None, docs: dict[str, str], row: Any) -> Pickup:
         ref, program_id, card, quantity, officer, wall_ms, voided, shown, synced = row
-        program = program_of(program_id, docs[program_id]) if program_id in docs else None
+        program = sound_program(program_id, docs[program_id]) if program_id in docs else None
         holder = cache.holder_by_card(card) if cache else None
         return Pickup(
             ref=ref,

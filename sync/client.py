@@ -37,6 +37,10 @@ ZSTD_WINDOW_BYTES: Final = 8 * 1024 * 1024
 """Largest window a receiver should have to support (RFC 8878 section 3.1.1.1.2)."""
 MAX_RETRY_AFTER_S: Final = 300
 MAX_DIGITS: Final = 9
+UNSIGNED_CODES: Final = (
+    "unknown_key", "bad_signature", "signature_missing", "body_too_large", "body_invalid",
+)  # fmt: skip
+"""What central says before it knows who asks; nothing follows from them but trying again."""
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -248,7 +252,7 @@ def open_answer_or_name_it(
 def refused(
     status: int, headers: dict[str, str], body: bytes, *, signed: bool = True, name_it: bool = False
 ) -> CentralFault:
-    """The fault that an error answer stands for; its code is central's own where central signed it.
+    """The fault that an error answer stands for; its code is central's own if signed, or of UNSIGNED_CODES.
 
     ``signed`` goes into the detail: only a signed refusal may have consequences beyond trying again. What an
     unsigned one says of itself is in the detail ``said``; ``name_it`` makes that the code, for enrolling,
@@ -264,7 +268,7 @@ def refused(
         told = None
     if told is not None and not _CODE.fullmatch(told.code):
         told = None
-    if told is not None and (signed or name_it):
+    if told is not None and (signed or name_it or told.code in UNSIGNED_CODES):
         return CentralFault(told.code, told.message[:500], **detail)
     if told is not None:
         detail["said"] = told.code
