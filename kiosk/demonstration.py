@@ -36,6 +36,8 @@ def run(folder: Path, play: Callable[[Demonstration, str], int], *, tour: bool) 
     ``play`` does the same job without a display. Raises EnvironmentFault ``demonstration_failed`` naming the
     command that did not work.
     """
+    # A service manager's or a script's way to end this; what was started here must not be left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     demonstration = Demonstration(folder)
     demonstration.set_up_central()
     with demonstration.central_running() as url:
