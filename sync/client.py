@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 import time
 import zlib
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -76,11 +78,14 @@ class CentralClient:
         self._key_for = key_for
         self._clock = clock
         self._timeout_s = timeout_s
-        self._session = new_session(ca_file, proxy)
+        self._ca_file = ca_file
+        self._proxy = proxy
+        self._session: requests.Session | None = None
 
     def close(self) -> None:
         """Closes the connection; a call under way in another thread ends with a fault."""
-        self._session.close()
+        if self._session is not None:
+            self._session.close()
 
     def push(self, request: JournalRequest) -> JournalAnswer:
         """``POST /v1/journal``."""
@@ -106,6 +111,10 @@ class CentralClient:
         return parse_answer(self._call("POST", path, body, timeout_s), answer)
 
     def _call(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes:
+        if not is_address(self.url):
+            raise CentralFault("central_unreachable", "central's address is none", why="address")
+        if self._session is None:
+            self._session = new_session(self._ca_file, self._proxy)
         nonce = new_nonce()
         url = self.url + path
         headers = sign_request(
@@ -120,7 +129,20 @@ class CentralClient:
 
 
 def new_session(ca_file: str = "", proxy: str = "") -> requests.Session:
-    """A session that keeps its connection and takes nothing from the environment."""
+    """A session that keeps its connection and takes nothing from the environment.
+
+    Raises CentralFault ``central_unreachable`` (detail ``why`` is ``proxy``) for a proxy without an address,
+    ``central_certificate`` for a file of certificates that is none.
+    """
+    if proxy and not is_address(proxy):
+        raise CentralFault("central_unreachable", "the proxy's address is none", why="proxy")
+    if ca_file:
+        try:
+            ssl.create_default_context(cafile=ca_file)
+        except OSError as error:
+            raise CentralFault(
+                "central_certificate", f"{ca_file}: {_reason(error)}", why="ca_file"
+            ) from error
     session = requests.Session()
     session.trust_env = False
     if proxy:
@@ -128,6 +150,16 @@ def new_session(ca_file: str = "", proxy: str = "") -> requests.Session:
     if ca_file:
         session.verify = ca_file
     return session
+
+
+def is_address(url: str) -> bool:
+    """True if this is an http or https address with a host that can be one."""
+    try:
+        parts = urlsplit(url)
+        named = (parts.hostname or "").encode("idna")
+        return parts.scheme in ("http", "https") and bool(named) and (parts.port is None or parts.port > 0)
+    except (ValueError, UnicodeError):
+        return False
 
 
 def send(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from kiosk import enrolment, keystore
 from kiosk.clock import Clock
@@ -13,7 +12,7 @@ from kiosk.journal import GENERATION_META
 from kiosk.journal_walk import public_key_meta
 from kiosk.keyset import open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
-from sync.client import new_session, open_answer_or_name_it, refused, send
+from sync.client import is_address, new_session, open_answer_or_name_it, refused, send
 from sync.signature import ENROL_KEYID, new_nonce, sign_request
 from sync.wire import EnrolAnswer, EnrolRequest
 
@@ -52,12 +51,7 @@ def enrol(
 
 
 def _checked(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        sound = False
-    if not sound:
+    if not is_address(url):
         raise OfficerFault("url_malformed", "central's address begins with https://")
     return url.rstrip("/")
 
