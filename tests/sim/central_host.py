@@ -1,0 +1,201 @@
+"""Central in this process: the real application over a real SQLite file, called without sockets or threads."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from unittest import mock
+
+from kiosk.errors import CentralFault
+from kiosk.values import Mode
+from sync import client, enrolling
+from sync.central import api, changes, gate, poll, state
+from sync.signature import SignedBy
+from tests.sim.clocks import VirtualTime
+from tests.sim.crashes import Crash, Frames
+
+T = TypeVar("T")
+WORD: Final = "x-simulated"
+"""Header that stands for a request's signature where none is made."""
+
+
+class CentralHost:
+    """One central of this process; every run puts a fresh copy of a template's database under it.
+
+    The engine and the application are kept, since compiling their statements takes longer than a run.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.time = VirtualTime()
+        self.frames = Frames()
+        self.up = True
+        self.stops = 0
+        url = state.default_url(root / "central")
+        self.central = state.init(root / "central", url, Mode.DEMONSTRATION, self.time)
+        self.file = root / "central" / state.DATABASE_FILE
+        tickers: list[poll.Ticker] = []
+        tolds: list[poll.Told] = []
+        with (
+            mock.patch.object(poll, "Ticker", _kept_in(tickers, poll.Ticker)),
+            mock.patch.object(poll, "Told", _kept_in(tolds, poll.Told)),
+        ):
+            self._app = api.make_app(self.central)
+        self._ticker, self._told = tickers[0], tolds[0]
+        self._loop = asyncio.new_event_loop()
+        self._write = self.central.database.write
+        self.central.database.write = self._write_or_die  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """Ends it."""
+        self.central.close()
+        self._loop.close()
+
+    def save(self, path: Path) -> None:
+        """Copies the database, whole, to ``path``."""
+        self.central.database.engine.dispose()
+        shutil.copyfile(self.file, path)
+
+    def load(self, path: Path) -> None:
+        """Puts a copy of ``path`` in the place of the database, and forgets what is in memory."""
+        self.restart()
+        for suffix in ("-wal", "-shm"):
+            self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+        shutil.copyfile(path, self.file)
+
+    def restart(self) -> None:
+        """Central's process starts anew: only its database remains."""
+        self.central.database.engine.dispose()
+        self._told.resets.clear()
+        self._told.recalls.clear()
+        self._ticker.hasten()
+        self.up = True
+
+    def call(
+        self, method: str, target: str, headers: dict[str, str], body: bytes, countdown: int = 0
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One HTTP exchange, ``target`` being path and query; ``countdown``: where central dies, if it does.
+
+        Raises ConnectionError if central is down, or dies.
+        """
+        if not self.up:
+            raise ConnectionError("central is down")
+        with self.frames.entered("central", "central", countdown):
+            try:
+                return self._loop.run_until_complete(self._ask(method, target, headers, body))
+            except Crash:
+                self.stops += 1
+                self.up = False
+                raise ConnectionError("central died") from None
+
+    async def _ask(
+        self, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        path, _, query = target.partition("?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [
+                (name.lower().encode(), value.encode())
+                for name, value in (headers | {"content-type": "application/json"}).items()
+            ],
+            "server": ("central", 80),
+            "client": ("kiosk", 1),
+        }
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        told: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            told.append(dict(message))
+
+        await self._app(scope, receive, send)
+        found = {name.decode(): value.decode() for name, value in told[0]["headers"]}
+        return told[0]["status"], found, b"".join(one.get("body", b"") for one in told[1:])
+
+    def _write_or_die(self, work: Callable[[Any], T], *, quiet: bool = False) -> T:
+        def run(connection: Any) -> T:
+            result = work(connection)
+            self.frames.point("central:before commit")
+            return result
+
+        result = self._write(run, quiet=quiet)
+        self.frames.point("central:after commit")
+        return result
+
+
+@contextmanager
+def without_threads() -> Iterator[None]:
+    """Central's work runs where it is called: one thread, so that a seed always gives the same run."""
+
+    async def inline(work: Callable[..., T], *args: Any, **named: Any) -> T:
+        return work(*args, **named)
+
+    with mock.patch.object(api, "run_in_threadpool", inline), mock.patch.object(
+        gate, "run_in_threadpool", inline
+    ):
+        yield
+
+
+@contextmanager
+def page_size(rows: int) -> Iterator[None]:
+    """The feed's pages hold about so many rows."""
+    plain = changes.page
+
+    def page(central: state.Central, point_id: int, cursor: str) -> Any:
+        return plain(central, point_id, cursor, rows)
+
+    with mock.patch.object(changes, "page", page):
+        yield
+
+
+@contextmanager
+def words_for_signatures() -> Iterator[None]:
+    """Requests name their signer instead of signing, which takes a third of a run's time.
+
+    Nonce, clock, key id and the seal of answers stay; signatures have tests of their own, and the directed
+    schedules make them.
+    """
+
+    def sign(
+        method: str, url: str, body: bytes, key: Any, keyid: str, *, nonce: str, created: float
+    ) -> dict[str, str]:
+        return {WORD: f"{keyid} {nonce} {int(created)}"}
+
+    def signer(headers: dict[str, str]) -> str:
+        if WORD not in headers:
+            raise CentralFault("signature_missing", "the request names no signer")
+        return headers[WORD].split()[0]
+
+    def verify(method: str, url: str, headers: dict[str, str], body: bytes, public: Any) -> SignedBy:
+        keyid, nonce, created = headers[WORD].split()
+        return SignedBy(keyid, nonce, int(created))
+
+    with (
+        mock.patch.object(client, "sign_request", sign),
+        mock.patch.object(enrolling, "sign_request", sign),
+        mock.patch.object(gate, "signer_of", signer),
+        mock.patch.object(gate, "verify_request", verify),
+    ):
+        yield
+
+
+def _kept_in(made: list[T], kind: Callable[..., T]) -> Callable[..., T]:
+    def make(*args: Any) -> T:
+        made.append(kind(*args))
+        return made[-1]
+
+    return make

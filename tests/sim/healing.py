@@ -1,0 +1,135 @@
+"""All troubles end, everybody syncs until it is quiet, and then everything has to be right."""
+
+from __future__ import annotations
+
+from tests.sim import invariants
+from tests.sim.books import Books
+from tests.sim.city import KEEPERS, Due
+from tests.sim.counter_work import Wish, serve, settle
+from tests.sim.machine import Machine
+from tests.sim.network import Odds
+from tests.sim.oracle import Broken
+from tests.sim.world import World
+
+MOST_ROUNDS = 12
+FORGOTTEN_S = 700
+"""After that a right that a tap brought, and nobody used, goes back by itself."""
+
+
+def heal(world: World) -> Books:
+    """Ends all troubles and checks I2 to I9; answers central's books."""
+    end_troubles(world)
+    until_quiet(world)
+    replace_the_fenced(world)
+    until_quiet(world)
+    books = world.books()
+    invariants.books_are_right(books, world.oracle)
+    invariants.everything_arrived(world, books)
+    invariants.overspends_are_reported(books, world.oracle)
+    invariants.caches_agree(world)
+    invariants.holdings_agree(world, books)
+    return books
+
+
+def end_troubles(world: World) -> None:
+    """The network holds, central and the machines run, clocks are right, officers answer what is asked."""
+    world.network.odds = Odds()
+    world.network.next_fates.clear()
+    world.network.cut.clear()
+    world.host.restart()
+    while world.network.late:
+        world.network.deliver_late()
+    for machine in world.machines.values():
+        machine.clock.offset_s = 0.0
+        if machine.ticket and not machine.lost:
+            enrol_for_sure(world, machine)
+    world.time.go_on(FORGOTTEN_S)
+    for machine in world.usable():
+        settle(world, machine)
+
+
+def until_quiet(world: World) -> None:
+    """Rounds of sync until nothing moves any more. Raises Broken I9 if that never comes."""
+    for _ in range(MOST_ROUNDS):
+        moved = False
+        for machine in world.usable():
+            moved = _round(world, machine) or moved
+        world.time.go_on(6)
+        if not moved:
+            return
+    raise Broken("I9", f"not quiet after {MOST_ROUNDS} rounds")
+
+
+def replace_the_fenced(world: World) -> None:
+    """Each kiosk that may not hand out any more, or lost its disk, is enrolled again on a new machine."""
+    for kiosk in world.scope.kiosks:
+        machine = world.machine_of(kiosk)
+        if machine.lost or machine.frozen():
+            enrol_for_sure(world, world.replace_machine(kiosk))
+
+
+def enrol_for_sure(world: World, machine: Machine) -> None:
+    """Enrols a machine; with a new ticket if its own has become too old."""
+    if not world.enrol(machine):
+        machine = world.replace_machine(machine.kiosk)
+        if not world.enrol(machine):
+            raise Broken("I9", f"{machine} cannot be enrolled")
+
+
+def served_again(world: World, books: Books) -> int:
+    """I9: whoever is still due something gets it; answers how many had to wait for another period."""
+    waiting = 0
+    for due in world.scope.dues:
+        right = _right(world, due)
+        held_by, _, _, doubt = books.held.get(right, ("", 0, 0, False))
+        if not world.oracle.is_open(right) or right not in books.quantity:
+            continue
+        if doubt:
+            waiting += 1
+        elif books.spent[right] < books.quantity[right]:
+            _serve_for_sure(world, due, f"lies at {held_by or 'central'}")
+    return waiting
+
+
+def served_next_period(world: World) -> None:
+    """I9: what was in doubt is over with its period, and the next but one is as it should be."""
+    for _ in range(2):
+        world.time.to_month_start()
+        until_quiet(world)
+    served: set[str] = set()
+    for due in world.scope.dues:
+        right = _right(world, due)
+        if right not in served:
+            served.add(right)
+            _serve_for_sure(world, due, "in a new period")
+
+
+def _serve_for_sure(world: World, due: Due, why: str) -> None:
+    machine = world.machine_of(KEEPERS[world.scope.home_of(due.subject)])
+    words = []
+    for _ in range(4):
+        words.append(serve(world, machine, Wish(world.scope.collectors_of(due.subject)[0], due.program_id)))
+        if words[-1].startswith(machine.kiosk):
+            world.note("served_again")
+            return
+        until_quiet(world)
+        world.time.go_on(61)
+    raise Broken("I9", f"{due.subject} is not served {due.program_id} at {machine} ({why}): {words}")
+
+
+def _right(world: World, due: Due) -> str:
+    month = world.machine_of(KEEPERS[1]).clock.month()
+    return world.oracle.right_of(due.subject, due.program_id, month)
+
+
+def _round(world: World, machine: Machine) -> bool:
+    """One sync; True if anything moved. A fenced machine has to get rid of its journal all the same."""
+    before = machine.ledger.waiting()
+    outcome = world.sync(machine)
+    report = outcome.value
+    if report is not None:
+        return bool(report.pushed or report.grants or report.rows or report.released)
+    why = machine.frozen()
+    if not why:
+        raise Broken("I9", f"{machine} is not fenced and cannot sync: {outcome.fault or outcome.died_at}")
+    return machine.ledger.waiting() != before

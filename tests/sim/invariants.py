@@ -1,0 +1,163 @@
+"""What must hold: some of it after every round with central, the rest after healing."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.sim.books import Books, feed_rows
+from tests.sim.machine import Machine
+from tests.sim.oracle import Broken, Oracle
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+
+def acknowledged_is_present(central_file: Path, machine: Machine) -> None:
+    """I2: what a machine counts as acknowledged is at central, byte for byte."""
+    acked = dict(machine.ledger.rows("SELECT gen, acked_seq FROM acknowledged"))
+    if not any(acked.values()):
+        return
+    with closing(sqlite3.connect(central_file)) as db:
+        for gen, seq in acked.items():
+            kept = {
+                bytes(row[0])
+                for table in ("journal", "journal_branch")
+                for row in db.execute(
+                    f"SELECT hash FROM {table} WHERE kiosk = ? AND gen = ?", (machine.kiosk, gen)
+                )
+            }
+            for own_seq, hashed in machine.ledger.rows(
+                "SELECT seq, hash FROM journal WHERE gen = ? AND seq <= ?", gen, seq
+            ):
+                if bytes(hashed) not in kept:
+                    raise Broken("I2", f"{machine} believes {gen}:{own_seq} of {seq} to be at central")
+
+
+def is_fenced(machine: Machine, known: set[bytes]) -> None:
+    """I8: central has had records of this generation that this ledger has not: it may not hand out."""
+    own = {hashed for _, hashed in machine.records().values()}
+    if known - own and not machine.frozen():
+        raise Broken("I8", f"{machine} met central, which has {len(known - own)} other records, and goes on")
+
+
+def books_are_right(books: Books, oracle: Oracle) -> None:
+    """I4 and I5 at central: each record once and with one effect; a fork is seen, frozen and kept whole."""
+    if books.twice:
+        raise Broken("I4", f"the same bytes twice at {books.twice}")
+    if books.quarantined:
+        raise Broken("I4", f"{books.quarantined} records of honest bytes are quarantined")
+    dispensed = sum(one.type == "dispense" for one in books.entries.values())
+    if dispensed != len(books.pickups):
+        raise Broken("I4", f"{dispensed} dispenses, {len(books.pickups)} pickups at central")
+    wanted = books.spent_by_records()
+    for right, spent in books.spent.items():
+        if spent != wanted.get(right, 0):
+            raise Broken("I4", f"{right}: {spent} spent at central, {wanted.get(right, 0)} by the records")
+    standing = sum(spends for _, spends, voided in books.pickups.values() if not voided)
+    if standing != sum(wanted.values()):
+        raise Broken("I4", f"pickups that stand sum up to {standing}, records to {sum(wanted.values())}")
+    for kiosk, gen in sorted(books.forked()):
+        state, current = books.kiosks[kiosk]
+        if books.gens[kiosk, gen][0] != "forked":
+            raise Broken("I5", f"{kiosk}.{gen} is forked and counts as {books.gens[kiosk, gen][0]}")
+        if current == gen and state == "active":
+            raise Broken("I5", f"{kiosk}.{gen} is forked and not frozen")
+        if (kiosk, gen) not in oracle.copied:
+            raise Broken("I5", f"{kiosk}.{gen} is forked without a copy of its ledger")
+
+
+def everything_arrived(world: World, books: Books) -> None:
+    """I3: central's set is what was handed out, less what was lost with a ledger."""
+    lasting: set[bytes] = set()
+    for machine in world.usable():
+        if machine.ledger.waiting():
+            raise Broken("I9", f"{machine} still has {machine.ledger.waiting()} records to send")
+        own = {hashed for _, hashed in machine.records().values()}
+        if missing := own - set(books.entries):
+            raise Broken("I3", f"{len(missing)} records of {machine} are not at central")
+        lasting |= own
+    destroyed = world.gone - lasting - set(books.entries)
+    standing = books.standing()
+    voids = books.voids()
+    for hashed, made in world.oracle.hand_outs.items():
+        if hashed not in books.entries:
+            if hashed not in destroyed:
+                raise Broken("I3", f"{made.ref} of {made.machine} never reached central")
+        elif made.returned and hashed not in voids and not destroyed:
+            raise Broken("I3", f"{made.ref} was taken back, and stands at central")
+        elif not made.returned and hashed not in standing:
+            raise Broken("I3", f"{made.ref} was handed out, and is voided at central")
+        elif books.entries[hashed].quantity != made.quantity or books.entries[hashed].right != made.right:
+            raise Broken("I3", f"{made.ref} reads otherwise at central")
+    ghosts = set(standing) - set(world.oracle.hand_outs)
+    if ghosts and not world.gone:
+        names = [books.entries[one].name for one in sorted(ghosts)]
+        raise Broken("I3", f"{names} stand at central and were never handed out")
+
+
+def overspends_are_reported(books: Books, oracle: Oracle) -> None:
+    """I6: each overspend is one case that names its pickups; without one there is no such case."""
+    told = [(code, right, refs) for code, right, refs in books.cases if code in ("overspend", "unentitled")]
+    by_last = [(right, refs[-1]) for _, right, refs in told]
+    if len(by_last) != len(set(by_last)):
+        raise Broken("I6", f"an overspend is reported twice: {sorted(by_last)}")
+    by_right: dict[str, int] = {}
+    for one in books.standing().values():
+        by_right[one.right] = by_right.get(one.right, 0) + one.spends
+    for right, spent in by_right.items():
+        if spent > oracle.most(right) and right not in {one for _, one, _ in told}:
+            raise Broken("I6", f"{right}: {spent} of {oracle.most(right)} spent, and no case says so")
+    for code, right, refs in told:
+        if not oracle.copied:
+            raise Broken("I6", f"a case {code} of {right} ({refs}) without any overspend")
+        unknown = [ref for ref in refs if ref not in books.pickups]
+        if unknown or (code == "overspend" and len(refs) < 2):
+            raise Broken("I6", f"a case of {right} names {refs}, of which central does not know {unknown}")
+    if not oracle.copied:
+        wrong = [case for case in books.cases if case[0] in ("not_held", "void_unknown", "void_again", "fork")]
+        if wrong:
+            raise Broken("I6", f"cases without a cause: {wrong}")
+
+
+def caches_agree(world: World) -> None:
+    """I7: each cache that is in step holds exactly what central's feed does, however its pages came."""
+    for machine in world.usable():
+        caches = machine.engine.caches
+        if machine.frozen() or machine.retired or not caches.is_sound():
+            continue
+        cache = caches.current()
+        buckets = ["city", "p1", "p2", f"o{machine.point}"]
+        for kind, wanted in feed_rows(world.host.file, buckets).items():
+            found = cached_rows(cache, kind)
+            if found != wanted:
+                raise Broken("I7", f"{machine}: {kind} differs by {sorted(found ^ wanted)}")
+
+
+def cached_rows(cache: object, kind: str) -> set[str]:
+    """A cache's rows of a kind, as canonical JSON."""
+    import json
+
+    from kiosk.feed_rows import COLUMNS
+
+    names = ", ".join(f'"{name}"' for name in COLUMNS[kind])
+    rows = cache.rows(f'SELECT {names} FROM "{kind}"')  # type: ignore[attr-defined]
+    return {json.dumps(list(row), separators=(",", ":"), ensure_ascii=False) for row in rows}
+
+
+def holdings_agree(world: World, books: Books) -> None:
+    """I9: what central believes a machine holds, it holds, with the same left."""
+    for right, (kiosk, gen, n, doubt) in books.held.items():
+        if not kiosk or doubt:
+            continue
+        for machine in world.usable():
+            if (machine.kiosk, machine.gen) != (kiosk, gen) or machine.frozen():
+                continue
+            held = machine.ledger.right(right)
+            left = max(0, books.quantity[right] - books.spent[right])
+            if held is None or not held.held or held.epoch[1] != n or held.gen != gen:
+                raise Broken("I9", f"{right} lies at {machine} by central's books, not by its own: {held}")
+            if held.quantity_left != left:
+                raise Broken("I9", f"{right}: {held.quantity_left} left at {machine}, {left} at central")
