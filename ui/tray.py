@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import shiboken6
 from PySide6.QtCore import Property, QObject, Qt, Signal, Slot
 from PySide6.QtQml import QmlElement, QQmlApplicationEngine
+from PySide6.QtQuick import QQuickWindow
 
 from kiosk.errors import KioskError
+from ui.application import load_window
 from ui.rows import Rows
-from ui.window import load_window
 
 QML_IMPORT_NAME = "Kmc.Models"
 QML_IMPORT_MAJOR_VERSION = 1
@@ -21,6 +22,7 @@ QML_IMPORT_MAJOR_VERSION = 1
 LOG = logging.getLogger(__name__)
 
 _PIXELS_PER_MM = 3.6
+GAP_PX = 12
 _ROW = {"cardNo": "", "label": "", "holder": "", "chip": "", "onReader": False, "atCamera": False}
 
 
@@ -163,8 +165,12 @@ class TrayWindow(QObject):
         )
         self._closed = False
 
-    def show(self) -> None:
-        """Show the window beside the kiosk's."""
+    def show(self, beside: QQuickWindow | None = None) -> None:
+        """Show the window, to the right of another one where the screen is wide enough."""
+        if beside is not None:
+            room = self.view.screen().availableGeometry()
+            left = beside.x() + beside.width() + GAP_PX
+            self.view.setX(min(left, room.right() - self.view.width()))
         self.view.show()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 
 from tests.ui.scripted_counter import ScriptedCounter, counter_with
 from tests.ui.stage import Stage
-from ui.window import make_application
+from ui.application import make_application
 
 
 @pytest.fixture(scope="session")

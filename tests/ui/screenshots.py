@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.ui import scenes
 from tests.ui.stage import Stage
-from ui.window import make_application
+from ui.application import make_application
 
 SIZES = ((1280, 800), (1080, 1920), (1024, 600), (1920, 1080))
 
