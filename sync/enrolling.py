@@ -12,8 +12,9 @@ from kiosk.journal import GENERATION_META
 from kiosk.journal_walk import public_key_meta
 from kiosk.keyset import open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
-from sync.client import is_address, new_session, open_answer_or_name_it, refused, send
+from sync.client import open_answer_or_name_it, refused
 from sync.signature import ENROL_KEYID, new_nonce, sign_request
+from sync.transport import is_address, new_session, send
 from sync.wire import EnrolAnswer, EnrolRequest
 
 

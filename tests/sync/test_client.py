@@ -15,7 +15,7 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kiosk.errors import CentralFault
-from sync import client as client_module
+from sync import transport
 from sync.client import MAX_RETRY_AFTER_S, CentralClient
 from sync.wire import JournalRequest, PollRequest, RightsRequest
 from tests.kiosk.counter_world import SetClock
@@ -211,7 +211,7 @@ def test_how_long_to_wait_is_bounded(
 def test_a_bomb_is_given_up_before_it_fills_the_memory(
     server: ScriptedServer, client: CentralClient, coding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "MAX_ANSWER_BYTES", 1024 * 1024)
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1024 * 1024)
     bomb = bytes(64 * 1024 * 1024)
     sent = zstandard.ZstdCompressor().compress(bomb) if coding == "zstd" else gzip.compress(bomb)
     server.answer = lambda connection, asked: connection.plain(200, sent, Content_Encoding=coding)
@@ -232,7 +232,7 @@ def test_a_window_larger_than_a_kiosk_has_to_offer_is_refused(
 def test_a_body_beyond_the_limit_is_not_read_to_its_end(
     server: ScriptedServer, client: CentralClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 100_000)
 
     def endless(connection: Connection, asked: Asked) -> None:
         connection.head(200, Content_Length=str(2**40))
