@@ -345,7 +345,7 @@ def run(
             with_window(window)
         if with_tray and processes.has_station:
             trays.append(card_tray(loaded.home))
-            trays[0].show()
+            trays[0].show(window.view)
 
     def ready(window: KioskWindow) -> None:
         rights.prepare()
@@ -389,6 +389,7 @@ def card_tray(home: Path) -> TrayWindow:
     cards = [
         TrayCard(str(card["card_no"]), str(card["label"]), str(card["holder"]), str(card["chip"]))
         for card in ask_station(home, {"do": "list"})["cards"]
+        if card["label"]  # the other holders' cards can be tapped by number
     ]
     actions = TrayActions(
         tap=lambda card_no: order("tap", card_no, TAP_S),
