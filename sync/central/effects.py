@@ -14,6 +14,7 @@ from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
 from sync.central import placement, right_rows, rights
 from sync.central.acquire import WANTED_S
 from sync.central.feed import FeedChanges
+from sync.central.lines import Lines
 from sync.central.models import case, grant_log, pickup
 from sync.central.models import rights as rights_table
 from sync.central.record_check import PAPER, Checked
@@ -50,6 +51,7 @@ class Effects:
         self._rights = right_rows.load(connection, (one.right for one in records if one.right))
         self._fresh: set[str] = set()
         self._touched: set[str] = set()
+        self.lines = Lines(connection, kiosk, gen)
         self._pickups = self._stored_pickups([one.ref for one in records if one.type == VOID])
         self._new_pickups: dict[str, dict[str, Any]] = {}
         self._voided: set[str] = set()
@@ -87,6 +89,7 @@ class Effects:
     def write(self) -> None:
         """Writes rights, pickups and the feed."""
         touched = [self._rights[key] for key in sorted(self._touched)]
+        self._recall_misled(touched)
         for row in touched:
             right_rows.tell(self.changes, row, self.kiosks)
         right_rows.add(self._connection, [row for row in touched if row.right in self._fresh])
@@ -154,7 +157,10 @@ class Effects:
         self.open_case(f"{code}:{ref}", code, row.right, [*others, ref], by=by)
 
     def _void(self, record: Record, branch: str) -> None:
-        found = self._pickups.get(record.ref + branch) or self._pickups.get(record.ref)
+        ref = self.lines.pickup_of(record) if branch else record.ref
+        if ref not in self._pickups:
+            self._pickups |= self._stored_pickups([ref])
+        found = self._pickups.get(ref)
         mine = pickup_ref(record.kiosk, record.gen, record.seq) + branch
         if found is None or found["kiosk"] != self._kiosk:
             self.open_case(f"void_unknown:{mine}", "void_unknown", "", [record.ref, mine])
@@ -167,6 +173,28 @@ class Effects:
             self._voided.add(found["ref"])
         row = self._right(found["right"])
         row.spent -= found["spends"]
+        if row.held_by and (branch or (row.held_by, row.gen) != (self._kiosk, self._gen)):
+            # Released by the one who takes back: its holder does not hear of what came back.
+            row.recall = not row.in_doubt
+
+    def _recall_misled(self, rows: Iterable[Right]) -> None:
+        """Asks rights back of which the grant outstanding leaves another rest than there is by now.
+
+        Terms that changed since the grant stand until its recall is answered: a recall that lapsed because
+        nothing was left is made anew when something came back, or more was granted than is due now.
+        """
+        held = {row.right: row for row in rows if row.held_by and not row.in_doubt}
+        for start in range(0, len(held), _KEYS_PER_QUERY):
+            query = select(
+                grant_log.c.right,
+                grant_log.c.epoch_incarnation,
+                grant_log.c.epoch_n,
+                grant_log.c.quantity_left + grant_log.c.spent_before,
+            ).where(grant_log.c.right.in_(list(held)[start : start + _KEYS_PER_QUERY]))
+            for right, incarnation, n, granted in self._connection.execute(query):
+                row = held[right]
+                if (incarnation, n) == row.epoch and max(0, granted - row.spent) != row.left:
+                    row.recall = True
 
     def _release(self, record: Record) -> None:
         if record.right:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from kiosk.errors import CentralFault
 from sync.central import kiosk_rows, rights
 from sync.central.effects import Effects
+from sync.central.lines import branch_mark
 from sync.central.models import journal, journal_branch, journal_private, kiosk_gen
 from sync.central.record_check import BAD_SIGNATURE, Checked, check_all
 from sync.central.state import Central
@@ -87,6 +88,8 @@ def _take(
     if from_seq > chain.acked + 1 and not checked:
         outcome.gap = True
     for item, branch in outcome.added:
+        if branch:
+            effects.lines.add(item)
         if item.record is not None:
             effects.apply(item.record, branch)
     for item in outcome.replaced:
@@ -166,7 +169,7 @@ def _sort(chain: _Chain, checked: list[Checked]) -> _Outcome:
             outcome.gap = True
             break
         else:
-            outcome.added.append((item, f"~{item.hash[:4].hex()}"))
+            outcome.added.append((item, branch_mark(item.hash)))
             outcome.forked = outcome.forked or not bad
             chain.branch.add((item.seq, item.hash))
         outcome.last = item

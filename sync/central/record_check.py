@@ -61,7 +61,7 @@ def _check(
     try:
         record = journal_format.verify_record(payload, signature, public)
     except cose.SignedDataFault as fault:
-        prev = None if fault.code == BAD_SIGNATURE else _prev_of(payload)
+        prev = None if fault.code == BAD_SIGNATURE else prev_of(payload)
         return Checked(seq, payload, signature, hashed, prev, None, fault.code)
     why = _meaning_fault(record)
     if (record.kiosk, record.gen, record.seq) != (kiosk, gen, seq):
@@ -69,8 +69,8 @@ def _check(
     return Checked(seq, payload, signature, hashed, record.prev, None if why else record, why)
 
 
-def _prev_of(payload: bytes) -> bytes | None:
-    """The hash of the record before, from a record this program does not know in full."""
+def prev_of(payload: bytes) -> bytes | None:
+    """The hash of the record before, of one that need not be known in full; None if it cannot be read."""
     try:
         value = cose.decode(payload)
     except cose.SignedDataFault:
