@@ -106,8 +106,8 @@
         <translation>Back</translation>
     </message>
     <message>
-        <source>Lanjut</source>
-        <translation>Next</translation>
+        <source>Lanjut %1/%2</source>
+        <translation>Next %1/%2</translation>
     </message>
 </context>
 <context>

@@ -14,6 +14,8 @@ Rectangle {
 
     readonly property real margin: Theme.mm(6)
     readonly property real heroMm: Theme.hero * (portrait ? 1.35 : 1)
+    readonly property bool narrow: portrait && Theme.shortSideMm < 180
+    readonly property string hold: qsTr("Membaca… jangan angkat kartu")
     readonly property bool tapOnly: kiosk.tapReady || !kiosk.qrReady
 
     color: Theme.deep
@@ -42,9 +44,18 @@ Rectangle {
             anchors.centerIn: parent
             width: Math.min(parent.width, parent.height)
             height: width
+            visible: root.tapOnly
             sourceSize: Qt.size(width, height)
             source: Qt.resolvedUrl("../../icons/tap.svg")
             Accessible.ignored: true
+        }
+
+        Badge {
+            anchors.centerIn: parent
+            visible: !root.tapOnly
+            diameterMm: Math.min(parent.width, parent.height) * 0.86 / Theme.pixelsPerMm
+            glyph: "qr"
+            color: Theme.deepSoft
         }
     }
 
@@ -59,10 +70,12 @@ Rectangle {
         Label {
             width: parent.width
             visible: root.reading
-            text: Words.bound(qsTr("Membaca… jangan angkat kartu"))
+            text: root.narrow ? Words.bound(root.hold)
+                              : Words.firstSentence(root.hold) + " " + Words.unbroken(Words.otherSentences(root.hold))
             capMm: root.heroMm
             font.bold: true
             color: Theme.white
+            Accessible.name: root.hold
         }
 
         Label {

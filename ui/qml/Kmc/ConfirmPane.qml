@@ -46,7 +46,7 @@ Item {
                   : root.kind === "guardian"
                     ? qsTr("Serahkan %1 kepada %2, wali %3?").arg(root.gift).arg(root.form.collectorName).arg(root.form.holderName)
                     : qsTr("Serahkan %1 kepada %2, wakil %3?").arg(root.gift).arg(root.form.collectorName).arg(root.form.holderName)
-            capMm: Theme.workTitle
+            capMm: Theme.workTitle * (Theme.shortSideMm > 180 ? 1.25 : 1)
             font.bold: true
         }
     }

@@ -76,7 +76,7 @@ Rectangle {
                     text: entry.ref + " · " + (entry.voided ? qsTr("dibatalkan") : Words.timeOfDay(entry.at))
                     capMm: Theme.work
                     font.bold: true
-                     color: entry.voided ? Theme.past : Theme.ink
+                    color: entry.voided ? Theme.past : Theme.ink
                     Accessible.ignored: true
                 }
 
@@ -124,7 +124,7 @@ Rectangle {
         }
 
         PushButton {
-            label: qsTr("Lanjut")
+            label: qsTr("Lanjut %1/%2").arg(list.page + 1).arg(list.pages)
             visible: list.page < list.pages - 1
             capMm: Theme.work
             targetMm: Theme.workTarget

@@ -36,49 +36,16 @@ Rectangle {
         portrait: root.portrait
     }
 
-    Item {
-        id: middle
+    BigNotice {
         anchors.left: parent.left
         anchors.right: parent.right
         anchors.top: top.bottom
         anchors.bottom: officerButton.top
         anchors.margins: root.margin
-
-        Badge {
-            id: badge
-            x: root.portrait ? (parent.width - width) / 2 : Theme.mm(4)
-            y: root.portrait ? Math.max(0, (parent.height - height - texts.height - Theme.mm(10)) / 2)
-                             : Math.max(0, (parent.height - height) / 2)
-            diameterMm: root.portrait ? 90 : Math.min(70, Theme.shortSideMm * 0.36)
-            glyph: root.glyph
-            color: root.accent
-        }
-
-        Column {
-            id: texts
-            x: root.portrait ? 0 : badge.x + badge.width + Theme.mm(8)
-            y: root.portrait ? badge.y + badge.height + Theme.mm(10) : (parent.height - height) / 2
-            width: parent.width - x
-            spacing: Theme.mm(5)
-
-            Label {
-                width: parent.width
-                text: Words.bound(Words.firstSentence(root.words))
-                capMm: Theme.hero
-                font.bold: true
-                horizontalAlignment: root.portrait ? Text.AlignHCenter : Text.AlignLeft
-                Accessible.name: root.words
-            }
-
-            Label {
-                width: parent.width
-                visible: text !== ""
-                text: Words.otherSentences(root.words)
-                capMm: Theme.title
-                horizontalAlignment: root.portrait ? Text.AlignHCenter : Text.AlignLeft
-                Accessible.ignored: true
-            }
-        }
+        words: root.words
+        glyph: root.glyph
+        accent: root.accent
+        portrait: root.portrait
     }
 
     PushButton {

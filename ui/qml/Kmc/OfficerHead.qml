@@ -21,8 +21,8 @@ Column {
             x: Theme.mm(3)
             width: tools.x - x - Theme.mm(2)
             anchors.verticalCenter: parent.verticalCenter
-            text: root.officer.isSignedIn ? Words.loket(root.kiosk.counter) + " · " + root.officer.officerName
-                                          : Words.loket(root.kiosk.counter) + " · " + root.kiosk.point
+            text: Words.capital(Words.loket(root.kiosk.counter)) + " · "
+                  + (root.officer.isSignedIn ? root.officer.officerName : root.kiosk.point)
             capMm: Theme.work
             font.bold: true
             color: Theme.white

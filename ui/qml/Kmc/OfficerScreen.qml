@@ -108,9 +108,11 @@ FocusScope {
         SignInPane {
             id: signIn
             anchors.fill: parent
-            anchors.margins: Theme.mm(4)
+            anchors.margins: Theme.mm(keyboard.visible ? 2 : 4)
             visible: root.stage === "signin"
             officer: root.officer
+            // In the middle of what is seen, or right at the top when keys take the rest.
+            lowered: !keyboard.visible
             onTouchTyping: keyboard.shown = true
         }
 

@@ -40,13 +40,15 @@ Item {
 
         Label {
             width: parent.width - (birth.visible ? birth.width + Theme.mm(3) : 0)
+            height: Math.max(implicitHeight, birth.height)
+            verticalAlignment: Text.AlignVCenter
             text: root.officer.fullName
             capMm: Theme.workTitle
             font.bold: true
         }
 
         Label {
-            width: parent.width - (birth.visible ? birth.width + Theme.mm(3) : 0)
+            width: parent.width
             text: qsTr("NIK •••• %1").arg(root.officer.nikLast4) + " · " + qsTr("Kartu %1").arg(root.officer.cardNo)
                   + " · " + Words.medium(root.officer.medium)
                   + (root.officer.birthDate === "" ? "" : " · " + qsTr("Lahir %1").arg(Words.date(root.officer.birthDate)))

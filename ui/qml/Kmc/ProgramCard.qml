@@ -14,6 +14,7 @@ Rectangle {
     required property string place
     required property list<string> documents
     required property string counter
+    property real grow: 1
 
     readonly property string kind: Words.kind(code)
 
@@ -30,7 +31,7 @@ Rectangle {
         anchors.left: parent.left
         anchors.leftMargin: Theme.mm(3)
         anchors.verticalCenter: parent.verticalCenter
-        diameterMm: Theme.body * 2.1
+        diameterMm: Theme.body * root.grow * 2.1
         glyph: Words.icon(root.code)
         color: Theme.colorOf(root.kind)
     }
@@ -47,7 +48,7 @@ Rectangle {
             id: name
             width: parent.width
             text: Words.pick(root.nameId, root.nameEn)
-            capMm: Theme.body
+            capMm: Theme.body * root.grow
             font.bold: true
         }
 
@@ -55,7 +56,7 @@ Rectangle {
             id: state
             width: parent.width
             text: Words.state(root.code, root.date, root.place, root.documents, root.counter)
-            capMm: Theme.body
+            capMm: Theme.body * root.grow
             color: Theme.inkSoft
         }
     }

@@ -19,7 +19,7 @@ Rectangle {
 
         Badge {
             anchors.horizontalCenter: parent.horizontalCenter
-            diameterMm: 26
+            diameterMm: Math.max(26, Theme.shortSideMm * 0.15)
             glyph: "check"
             color: Theme.deep
         }
@@ -28,7 +28,7 @@ Rectangle {
             width: parent.width
             horizontalAlignment: Text.AlignHCenter
             text: qsTr("Tercatat. No. %1").arg(root.officer.recordedRef)
-            capMm: Theme.workTitle * 1.35
+            capMm: Theme.workTitle * (Theme.shortSideMm > 180 ? 1.8 : 1.35)
             font.bold: true
             color: Theme.white
             Accessible.role: Accessible.AlertMessage
@@ -38,7 +38,7 @@ Rectangle {
             width: parent.width
             horizontalAlignment: Text.AlignHCenter
             text: Words.pick(root.form.giftId, root.form.giftEn) + " · " + root.form.holderName
-            capMm: Theme.workTitle
+            capMm: Theme.workTitle * (Theme.shortSideMm > 180 ? 1.25 : 1)
             font.bold: true
             color: Theme.white
         }

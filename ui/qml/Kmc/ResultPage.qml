@@ -13,6 +13,18 @@ Rectangle {
     readonly property real margin: Theme.mm(3.4)
     readonly property bool listed: citizen.rowCount > 0
     readonly property string visitId: citizen.visitId
+    readonly property real gap: Theme.mm(3)
+    // Buttons stand below the list, or beside it where height is what is scarce. They keep their places.
+    readonly property real side: portrait ? 0 : Math.max(finish.implicitWidth, back.implicitWidth, next.implicitWidth)
+    readonly property real listRight: width - margin - (portrait ? 0 : side + margin)
+    readonly property real listBottom: portrait ? finish.y - gap : stale.visible ? stale.y - gap : height - margin
+    // Few programs are written larger, if all of them fit even with three lines each.
+    readonly property real grow: citizen.rowCount * rowRoom(1.4) <= list.height ? 1.4
+                                 : citizen.rowCount * rowRoom(1.2) <= list.height ? 1.2 : 1
+
+    function rowRoom(by: real): real {
+        return 3 * 1.2 * Theme.cap(Theme.body * by) + Theme.mm(5.2);
+    }
 
     function turn(step: int) {
         if (visible)
@@ -74,56 +86,38 @@ Rectangle {
         }
     }
 
-    Column {
-        id: empty
-
-        readonly property string words: root.citizen.hasNone
-                                        ? qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
-                                        : qsTr("Ada layanan lain untuk Anda. Tanyakan ke petugas.")
-
-        x: root.margin * 3
-        y: head.height + (foot.y - head.height - height) / 2
-        width: parent.width - 2 * x
-        spacing: Theme.mm(5)
+    BigNotice {
+        x: root.margin * 2
+        y: head.height
+        width: root.listRight - x
+        height: root.listBottom - y
         visible: root.citizen.visitId !== "" && !root.listed
-
-        Label {
-            width: parent.width
-            text: Words.bound(Words.firstSentence(empty.words))
-            capMm: Theme.hero
-            font.bold: true
-            Accessible.name: empty.words
-        }
-
-        Label {
-            width: parent.width
-            text: Words.otherSentences(empty.words)
-            capMm: Theme.title
-            Accessible.ignored: true
-        }
+        words: root.citizen.hasNone ? qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
+                                    : qsTr("Ada layanan lain untuk Anda. Tanyakan ke petugas.")
+        glyph: "person"
+        accent: Theme.cool
+        portrait: root.portrait
     }
 
     PagedColumn {
         id: list
-        anchors.left: parent.left
-        anchors.right: parent.right
-        anchors.top: head.bottom
-        anchors.bottom: others.visible ? others.top : foot.top
-        anchors.margins: root.margin
+        x: root.margin
+        y: head.height + root.margin
+        width: root.listRight - x
+        height: (others.visible ? others.y - root.gap : root.listBottom) - y
         gap: Theme.mm(2.2)
         model: root.citizen.rows
         used: root.citizen.rowCount
-        delegate: ProgramCard {}
+        delegate: ProgramCard {
+            grow: root.grow
+        }
     }
 
     Rectangle {
         id: others
-        anchors.left: parent.left
-        anchors.right: parent.right
-        anchors.bottom: foot.top
-        anchors.leftMargin: root.margin
-        anchors.rightMargin: root.margin
-        anchors.bottomMargin: Theme.mm(2.6)
+        x: root.margin
+        y: root.listBottom - height
+        width: root.listRight - x
         height: othersWords.implicitHeight + Theme.mm(3.4)
         radius: Theme.mm(2.6)
         color: Theme.coolTint
@@ -151,54 +145,53 @@ Rectangle {
         }
     }
 
-    Item {
-        id: foot
-        anchors.left: parent.left
-        anchors.right: parent.right
-        anchors.bottom: parent.bottom
-        anchors.margins: root.margin
-        height: finish.height
+    Label {
+        id: stale
+        x: root.portrait ? finish.x + finish.width + root.gap : root.margin
+        y: root.portrait ? finish.y + (finish.height - height) / 2 : root.height - root.margin - height
+        width: (root.portrait && pageNumber.visible ? Math.min(back.x, pageNumber.x) - root.gap : root.listRight) - x
+        visible: !root.kiosk.online && root.kiosk.dataAt !== ""
+        text: qsTr("Data terakhir: %1").arg(Words.moment(root.kiosk.dataAt))
+        capMm: Theme.small
+    }
 
-        PushButton {
-            id: finish
-            label: qsTr("Selesai")
-            onPressed: root.citizen.finish()
-        }
+    PushButton {
+        id: finish
+        x: root.portrait ? root.margin : root.width - root.margin - width
+        y: root.height - root.margin - height
+        width: root.portrait ? implicitWidth : root.side
+        label: qsTr("Selesai")
+        onPressed: root.citizen.finish()
+    }
 
-        Label {
-            anchors.left: finish.right
-            anchors.right: turning.visible ? turning.left : parent.right
-            anchors.margins: Theme.mm(4)
-            anchors.verticalCenter: parent.verticalCenter
-            visible: !root.kiosk.online && root.kiosk.dataAt !== ""
-            text: qsTr("Data terakhir: %1").arg(Words.moment(root.kiosk.dataAt))
-            capMm: Theme.small
-        }
+    PushButton {
+        id: next
+        x: root.width - root.margin - width
+        y: root.portrait ? finish.y : list.y
+        width: root.portrait ? implicitWidth : root.side
+        label: qsTr("Lanjut")
+        kind: "primary"
+        visible: list.page < list.pages - 1
+        onPressed: root.turn(1)
+    }
 
-        Row {
-            id: turning
-            anchors.right: parent.right
-            spacing: Theme.mm(3)
-            visible: list.pages > 1
+    Label {
+        id: pageNumber
+        x: root.portrait ? next.x - root.gap - width : next.x + (next.width - width) / 2
+        y: root.portrait ? finish.y + (finish.height - height) / 2 : next.y + next.height + Theme.mm(2)
+        wrapMode: Text.NoWrap
+        visible: list.pages > 1
+        text: qsTr("%1 dari %2").arg(list.page + 1).arg(list.pages)
+        capMm: Theme.small
+    }
 
-            PushButton {
-                label: qsTr("Kembali")
-                visible: list.page > 0
-                onPressed: root.turn(-1)
-            }
-
-            Label {
-                anchors.verticalCenter: parent.verticalCenter
-                text: qsTr("%1 dari %2").arg(list.page + 1).arg(list.pages)
-                capMm: Theme.small
-            }
-
-            PushButton {
-                label: qsTr("Lanjut")
-                kind: "primary"
-                visible: list.page < list.pages - 1
-                onPressed: root.turn(1)
-            }
-        }
+    PushButton {
+        id: back
+        x: root.portrait ? pageNumber.x - root.gap - width : next.x
+        y: root.portrait ? finish.y : pageNumber.y + pageNumber.height + Theme.mm(2)
+        width: root.portrait ? implicitWidth : root.side
+        label: qsTr("Kembali")
+        visible: list.page > 0
+        onPressed: root.turn(-1)
     }
 }

@@ -6,6 +6,7 @@ Item {
     id: root
 
     required property OfficerModel officer
+    property bool lowered: false
     signal touchTyping
 
     readonly property bool wide: width > Theme.mm(130)
@@ -22,6 +23,7 @@ Item {
     }
 
     Column {
+        y: root.lowered ? Math.round((parent.height - height) * 0.3) : 0
         width: Math.min(parent.width, Theme.mm(190))
         anchors.horizontalCenter: parent.horizontalCenter
         spacing: Theme.mm(3)

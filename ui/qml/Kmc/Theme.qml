@@ -19,8 +19,8 @@ QtObject {
     readonly property real hero: body * 1.6
     readonly property real target: 20
 
-    // the officer's screen: nothing below 3.5 mm
-    readonly property real work: Math.max(3.5, Math.min(4, shortSideMm * 0.0185))
+    // the officer's screen: nothing below 3.5 mm, more where there is room
+    readonly property real work: Math.max(3.5, Math.min(4.8, shortSideMm * 0.0185))
     readonly property real workStrong: work * 1.2
     readonly property real workTitle: work * 1.5
     readonly property real workTarget: 12.7

@@ -18,7 +18,7 @@ Item {
         Image {
             anchors.horizontalCenter: parent.horizontalCenter
             visible: root.height > Theme.mm(90)
-            width: Math.round(Math.min(root.height * 0.34, Theme.mm(52)))
+            width: Math.round(Math.min(root.height * 0.34, Theme.mm(80)))
             height: width
             sourceSize: Qt.size(width, height)
             source: Qt.resolvedUrl("../../icons/tap-light.svg")

@@ -126,6 +126,10 @@ QtObject {
         return label.startsWith("Loket ") ? qsTr("Loket %1").arg(label.substring(6)) : label;
     }
 
+    function capital(text: string): string {
+        return text.substring(0, 1).toUpperCase() + text.substring(1);
+    }
+
     // What a state looks like: good, wait, stop, cool or past.
     function kind(code: string): string {
         switch (code) {
@@ -231,6 +235,11 @@ QtObject {
     function bound(text: string): string {
         const at = text.lastIndexOf(" ");
         return at < 0 ? text : text.substring(0, at) + "\u00a0" + text.substring(at + 1);
+    }
+
+    // Keeps all the words on one line; for where they are known to fit.
+    function unbroken(text: string): string {
+        return text.replace(/ /g, "\u00a0");
     }
 
     function firstSentence(text: string): string {
