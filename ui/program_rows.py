@@ -14,11 +14,9 @@ CITIZEN_ROW: dict[str, Any] = {
     "giftId": "",
     "giftEn": "",
     "code": "",
-    "date": "",
-    "place": "",
-    "documents": [],
-    "counter": "",
+    "now": {},
 }
+"""``now`` holds all that the words of the state are made of, so that a change lays them out once."""
 OFFICER_ROW: dict[str, Any] = CITIZEN_ROW | {
     "agency": "",
     "takenRef": "",
@@ -105,8 +103,11 @@ def _common(row: VisitRow, code: StateCode, place: str) -> dict[str, Any]:
         "giftId": f"{row.quantity_text.id} {row.benefit.id}".strip(),
         "giftEn": f"{row.quantity_text.en} {row.benefit.en}".strip(),
         "code": code.value,
-        "date": row.state.date,
-        "place": place,
-        "documents": list(row.state.documents),
-        "counter": row.counter,
+        "now": {
+            "code": code.value,
+            "date": row.state.date,
+            "place": place,
+            "documents": list(row.state.documents),
+            "counter": row.counter,
+        },
     }

@@ -49,10 +49,13 @@ class Rows(QAbstractListModel):
             del self._rows[len(fresh) :]
             self.endRemoveRows()
         for position in range(kept):
-            if self._rows[position] != fresh[position]:
-                self._rows[position] = fresh[position]
+            before, after = self._rows[position], fresh[position]
+            # Only what differs is told: each value told makes its text be laid out anew.
+            roles = [role for role, name in self._roles.items() if before[name] != after[name]]
+            if roles:
+                self._rows[position] = after
                 at = self.index(position)
-                self.dataChanged.emit(at, at)
+                self.dataChanged.emit(at, at, roles)
                 moved = True
         if len(fresh) > kept:
             self.beginInsertRows(_ROOT, kept, len(fresh) - 1)
