@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from sync.central import importing
-from sync.central.import_format import ImportDocument
+from sync.central.import_format import Entitlement, Holder, ImportDocument
 from tests.sim.city import Due, entitlement, holder
 from tests.sim.counter_work import Wish, serve, settle, take_back
 from tests.sim.machine import Machine
@@ -50,7 +50,7 @@ class Actions:
     def step(self) -> None:
         """One action at the top."""
         self._number += 1
-        self._do([kind for kind in self._kinds])
+        self._do(self._kinds)
 
     # -- inside --
 
@@ -86,12 +86,11 @@ class Actions:
 
     def _do(self, kinds: list[_Kind]) -> None:
         for _ in range(20):
-            self._world.time.go_on(self._rng.uniform(0.2, 20))
+            self._world.time.go_on(self._rng.uniform(0.2, 5))
             kind = self._rng.choices(kinds, [one.weight for one in kinds])[0]
-            place = len(self._world.tally), self._number
-            word = kind.work()
-            if word:
-                self.say(f"{place[1]:3d} {word}")
+            number = self._number
+            if word := kind.work():
+                self.say(f"{number:3d} {word}")
                 return
 
     def _nested(self) -> None:
@@ -103,15 +102,19 @@ class Actions:
         finally:
             self._depth -= 1
 
-    def _between(self) -> None:
-        if self._rng.random() < 0.3:
+    def _between(self, step: str) -> None:
+        if step == "recalled" and self._depth < DEEPEST and self._rng.random() < 0.7:
+            self._depth += 1
+            others = [one for one in self._world.usable() if not one.busy()]
+            for one in others[:2]:
+                self.say(self._synced(one))
+            self._depth -= 1
+        elif self._rng.random() < 0.3:
             self._nested()
 
     def _machine(self, process: str = "", retired: bool = True) -> Machine | None:
         found = [
-            one
-            for one in self._world.usable()
-            if not one.busy(process) and (retired or not one.retired)
+            one for one in self._world.usable() if not one.busy(process) and (retired or not one.retired)
         ]
         return self._rng.choice(found) if found else None
 
@@ -141,7 +144,11 @@ class Actions:
             insists=rng.random() < 0.1,
             dies_at=deaths,
         )
-        self.say(f"{self._number:3d} {machine} serves h{wish.holder_id} {wish.program_id} {wish.quantity or ''}…")
+        self.say(
+            f"{self._number:3d} {machine} serves h{wish.holder_id} {wish.program_id} {wish.quantity or ''}…"
+        )
+        if rng.random() < 0.5 and not machine.busy("sync"):
+            self.say(self._synced(machine))
         word = serve(self._world, machine, wish, self._between)
         return f"{machine} served h{wish.holder_id} {wish.program_id}: {word}"
 
@@ -149,12 +156,19 @@ class Actions:
         machine = self._machine("sync")
         if machine is None:
             return ""
-        countdown = self._death(14)
         self.say(f"{self._number:3d} {machine} syncs…")
-        outcome = self._world.sync(machine, countdown)
+        return self._synced(machine)
+
+    def _synced(self, machine: Machine) -> str:
+        outcome = self._world.sync(machine, self._death(14))
         report = outcome.value
-        word = outcome.code if report is None else (
-            f"pushed {report.pushed}, grants {report.grants}, rows {report.rows}, released {report.released}"
+        word = (
+            outcome.code
+            if report is None
+            else (
+                f"pushed {report.pushed}, grants {report.grants}, rows {report.rows}, "
+                f"released {report.released}"
+            )
         )
         return f"{machine} synced: {word}"
 
@@ -318,7 +332,8 @@ class Actions:
         self._world.note("moved")
         return f"h{number} moves to point {self._points[number]}"
 
-    def _import(self, **lists: object) -> None:
+    def _import(self, entitlements: tuple[Entitlement, ...] = (), holders: tuple[Holder, ...] = ()) -> None:
         document = self._world.scope.document()
-        head = document.model_dump(include={"mode", "source", "issued"})
-        importing.apply(self._world.host.central, ImportDocument(**head, **lists))
+        empty = ImportDocument(mode=document.mode, source=document.source, issued=document.issued)
+        changed = empty.model_copy(update={"entitlements": entitlements, "holders": holders})
+        importing.apply(self._world.host.central, changed)

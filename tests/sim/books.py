@@ -91,7 +91,9 @@ class Books:
         return total
 
     def _named_by(self, void: Entry) -> bytes | None:
-        by_name = [key for key, one in self.entries.items() if one.type == "dispense" and one.name == void.ref]
+        by_name = [
+            key for key, one in self.entries.items() if one.type == "dispense" and one.name == void.ref
+        ]
         if len(by_name) < 2:
             return by_name[0] if by_name else None
         at = void.prev

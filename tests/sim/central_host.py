@@ -1,4 +1,4 @@
-"""Central in this process: the real application over a real SQLite file, called without sockets or threads."""
+"""Central in this process: the real application and a real SQLite file, without sockets or threads."""
 
 from __future__ import annotations
 
@@ -144,8 +144,9 @@ def without_threads() -> Iterator[None]:
     async def inline(work: Callable[..., T], *args: Any, **named: Any) -> T:
         return work(*args, **named)
 
-    with mock.patch.object(api, "run_in_threadpool", inline), mock.patch.object(
-        gate, "run_in_threadpool", inline
+    with (
+        mock.patch.object(api, "run_in_threadpool", inline),
+        mock.patch.object(gate, "run_in_threadpool", inline),
     ):
         yield
 

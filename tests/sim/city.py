@@ -17,8 +17,8 @@ from sync.central.import_format import (
     Officer,
     Point,
 )
-from tests.sync.central_side import program
 from tests.sync.central_side import holder as plain_holder
+from tests.sync.central_side import program
 
 SUPERVISOR: Final = {1: "sari", 2: "tono"}
 """User name of the supervisor of each point: takes back what is older than ten minutes, too."""
@@ -38,7 +38,7 @@ _KIOSKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a subject is due of a program in each month; the oracle's own entitlement table is made of these."""
+    """What a subject is due of a program in each month; the oracle's own table is made of these."""
 
     id: int
     subject: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar
 
-from kiosk.errors import EnvironmentFault
-from kiosk.values import Checks, Collector, Pickup, StateCode, Visit, VisitRow
-from tests.sim.machine import Machine, Outcome
+from kiosk.values import CardRead, Checks, Collector, Pickup, StateCode, Visit, VisitRow
+from tests.sim.machine import Machine, Outcome, Words
 from tests.sim.oracle import Broken, HandOut
 from tests.sim.world import World
 
@@ -36,11 +36,11 @@ class _VisitOver(Exception):
     """The visit ends here; says why."""
 
 
-def nothing() -> None:
+def nothing(_step: str) -> None:
     """Nothing happens between the steps."""
 
 
-def serve(world: World, machine: Machine, wish: Wish, between: Callable[[], None] = nothing) -> str:
+def serve(world: World, machine: Machine, wish: Wish, between: Callable[[str], None] = nothing) -> str:
     """One visit of one person; answers the pickup's reference, or in a word why there was none."""
     with world.frames.entered(machine.name, "counter"):
         try:
@@ -71,7 +71,7 @@ def take_back(world: World, machine: Machine, ref: str, goods: str, countdown: i
 def settle(world: World, machine: Machine, countdown: int = 0) -> int:
     """The officer says of each pickup that nobody saw recorded whether it was handed over, truly."""
     with world.frames.entered(machine.name, "counter"):
-        listed = machine.attempt("screen", lambda: machine.screen.unshown())
+        listed = machine.attempt("screen", machine.screen.unshown)
         world.judge(listed.fault)
         done = 0
         for pickup in listed.value or []:
@@ -95,14 +95,19 @@ def _voided(machine: Machine, ref: str) -> bool:
     return found is not None and found[2]
 
 
+def _recalled(words: list[Words]) -> bool:
+    done = [one.result() for one in words if one.done() and not one.cancelled() and not one.exception()]
+    return any(word.status == "recalled" for one in done for word in one.values())
+
+
 class _Serving:
-    def __init__(self, world: World, machine: Machine, wish: Wish, between: Callable[[], None]) -> None:
+    def __init__(self, world: World, machine: Machine, wish: Wish, between: Callable[[str], None]) -> None:
         self.world, self.machine, self.wish, self.between = world, machine, wish, between
         self.lives = machine.lives
 
     def run(self) -> str:
         visit = self._step("read", lambda: self.machine.screen.read(self._card(), self.machine.session))
-        self.between()
+        self.between("read")
         row = self._row(visit)
         if row.state.code in ASKABLE:
             visit, row = self._ask(visit, row)
@@ -119,18 +124,18 @@ class _Serving:
     def _ask(self, visit: Visit, row: VisitRow) -> tuple[Visit, VisitRow]:
         screen, session = self.machine.screen, self.machine.session
         for attempt in range(3):
-            words = self._step("ask", lambda: screen.acquire(visit, session))
+            words = self._step("ask", partial(screen.acquire, visit, session))
             if attempt and not words:
                 break
-            self.between()
+            self.between("asked")
             self._same_life()
             if attempt == 0 and words and "late" in self.wish.dies_at:
                 self.machine.rights.run_out_of_time(words[0])
             while self._step("answer", self.machine.rights.work, process="rights"):
                 self.world.note("asked")
-            self.between()
+            self.between("recalled" if words and _recalled(words) else "answered")
             self._same_life()
-            visit = self._step("refresh", lambda: screen.refresh(visit, session))
+            visit = self._step("refresh", partial(screen.refresh, visit, session))
             row = self._row(visit)
             if row.state.code is StateCode.READY:
                 self.world.note("acquired")
@@ -149,7 +154,7 @@ class _Serving:
         )
         world.judge(outcome.fault)
         if outcome.died_at:
-            # Before the commit nothing is recorded; after it the officer has seen nothing yet: no goods leave.
+            # Recorded or not, the officer has seen nothing yet: no goods leave.
             world.note("died_in_confirm")
             raise _VisitOver(f"died at {outcome.died_at}")
         if outcome.value is None:
@@ -195,7 +200,7 @@ class _Serving:
         self._step("leave", lambda: self.machine.screen.leave(visit))
         return word
 
-    def _card(self) -> object:
+    def _card(self) -> CardRead:
         return self.world.cards[self.wish.holder_id]
 
     def _row(self, visit: Visit) -> VisitRow:
@@ -218,6 +223,3 @@ class _Serving:
         if outcome.fault is not None:
             raise _VisitOver(outcome.fault.code)
         return outcome.value  # type: ignore[return-value]
-
-
-__all__ = ["EnvironmentFault", "Wish", "serve", "settle", "take_back"]

@@ -39,7 +39,7 @@ def end_troubles(world: World) -> None:
     world.host.restart()
     while world.network.late:
         world.network.deliver_late()
-    for machine in world.machines.values():
+    for machine in list(world.machines.values()):
         machine.clock.offset_s = 0.0
         if machine.ticket and not machine.lost:
             enrol_for_sure(world, machine)
@@ -50,13 +50,13 @@ def end_troubles(world: World) -> None:
 
 def until_quiet(world: World) -> None:
     """Rounds of sync until nothing moves any more. Raises Broken I9 if that never comes."""
+    still = 0
     for _ in range(MOST_ROUNDS):
-        moved = False
         for machine in world.usable():
-            moved = _round(world, machine) or moved
+            still = 0 if _round(world, machine) else still + 1
+            if still == len(world.usable()):
+                return
         world.time.go_on(6)
-        if not moved:
-            return
     raise Broken("I9", f"not quiet after {MOST_ROUNDS} rounds")
 
 
@@ -125,6 +125,8 @@ def _right(world: World, due: Due) -> str:
 def _round(world: World, machine: Machine) -> bool:
     """One sync; True if anything moved. A fenced machine has to get rid of its journal all the same."""
     before = machine.ledger.waiting()
+    if machine.retired and machine.frozen() and not before:
+        return False
     outcome = world.sync(machine)
     report = outcome.value
     if report is not None:

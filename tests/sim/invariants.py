@@ -73,7 +73,7 @@ def everything_arrived(world: World, books: Books) -> None:
     """I3: central's set is what was handed out, less what was lost with a ledger."""
     lasting: set[bytes] = set()
     for machine in world.usable():
-        if machine.ledger.waiting():
+        if machine.ledger.waiting() and not machine.frozen():
             raise Broken("I9", f"{machine} still has {machine.ledger.waiting()} records to send")
         own = {hashed for _, hashed in machine.records().values()}
         if missing := own - set(books.entries):
@@ -117,7 +117,9 @@ def overspends_are_reported(books: Books, oracle: Oracle) -> None:
         if unknown or (code == "overspend" and len(refs) < 2):
             raise Broken("I6", f"a case of {right} names {refs}, of which central does not know {unknown}")
     if not oracle.copied:
-        wrong = [case for case in books.cases if case[0] in ("not_held", "void_unknown", "void_again", "fork")]
+        wrong = [
+            case for case in books.cases if case[0] in ("not_held", "void_unknown", "void_again", "fork")
+        ]
         if wrong:
             raise Broken("I6", f"cases without a cause: {wrong}")
 

@@ -76,7 +76,9 @@ class StepwiseRights(CentralRights):
 class Machine:
     """A kiosk as it stands at a counter."""
 
-    def __init__(self, name: str, kiosk: str, point: int, path: Path, clock: MachineClock, frames: Frames) -> None:
+    def __init__(
+        self, name: str, kiosk: str, point: int, path: Path, clock: MachineClock, frames: Frames
+    ) -> None:
         self.name = name
         self.kiosk = kiosk
         self.point = point

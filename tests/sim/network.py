@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 from urllib.parse import urlsplit
 
@@ -143,6 +143,10 @@ class Network:
         if answer[0] != 200 or b"grant" not in answer[2]:
             return
         body = json.loads(answer[2])
+        for one in body.get("answers", []):
+            self.tally[f"said {one['status']}"] += 1
+        if body.get("recalls"):
+            self.tally["recalls"] += 1
         found = [*body.get("grants", []), *(one.get("grant") for one in body.get("answers", []))]
         seen = self.grants.setdefault(machine, [])
         seen.extend(one for one in map(base64.b64decode, filter(None, found)) if one not in seen)
@@ -151,7 +155,7 @@ class Network:
         self.tally["meanwhile"] += 1
         self.meanwhile(machine)
 
-    def _fails(self, why: str) -> Any:
+    def _fails(self, why: str) -> NoReturn:
         self.tally[why] += 1
         self.troubled = True
         raise CentralFault("central_unreachable", why, why=why)

@@ -84,7 +84,7 @@ class Oracle:
         return not self.standing(right)
 
     def hand_out(self, one: HandOut) -> None:
-        """Goods leave. Raises Broken I1 if more is out than was ever due and no copy of a ledger is to blame."""
+        """Goods leave. Raises Broken I1 for more than was ever due, unless a copied ledger is to blame."""
         if one.hash in self.hand_outs:
             raise Broken("I4", f"{one.ref} was handed out twice under one record")
         self.never_seen.discard(one.hash)

@@ -58,7 +58,12 @@ class Templates:
             importing.apply(host.central, city.document())
             for kiosk in city.kiosks:
                 machine = Machine(
-                    kiosk.lower(), kiosk, point_of(kiosk), folder / kiosk, MachineClock(host.time), host.frames
+                    kiosk.lower(),
+                    kiosk,
+                    point_of(kiosk),
+                    folder / kiosk,
+                    MachineClock(host.time),
+                    host.frames,
                 )
                 ticket = kiosk_rows.new_ticket(host.central, kiosk)
                 enrol(machine.path, ticket, machine.address.url, machine.clock)
@@ -77,9 +82,7 @@ def point_of(kiosk: str) -> int:
 def card_of(issuer: Ed25519PrivateKey, kid: bytes, holder_id: int) -> CardRead:
     """A genuine chip."""
     card_no = holder(holder_id, 1).card_no
-    data = credential.issue(
-        issuer, kid, card_no, 1, START - 86_400, START + _YEARS, Medium.NFC, UID
-    )
+    data = credential.issue(issuer, kid, card_no, 1, START - 86_400, START + _YEARS, Medium.NFC, UID)
     return CardRead(Medium.NFC, data, UID, "NTAG215")
 
 

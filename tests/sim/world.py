@@ -136,7 +136,7 @@ class World:
         known = self.books().of(*identity) if identity in self.oracle.copied else set()
         before = machine.ledger.acked(gen)
         self.network.troubled = False
-        outcome = machine.attempt("sync", lambda: machine.engine.sync_now(), countdown)
+        outcome = machine.attempt("sync", machine.engine.sync_now, countdown)
         self.judge(outcome.fault)
         if outcome.value is not None:
             self.note("synced")
@@ -144,7 +144,8 @@ class World:
                 self.note("released")
         if machine.ledger.acked(gen) > before:
             self.note("acknowledged")
-        reached = outcome.value is not None or (outcome.fault is not None and not self.network.troubled)
+        refused = outcome.fault is not None and not self.network.troubled and outcome.code != "clock"
+        reached = outcome.value is not None or refused
         if reached and known:
             invariants.is_fenced(machine, known)
         invariants.acknowledged_is_present(self.host.file, machine)
