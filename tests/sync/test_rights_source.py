@@ -1,0 +1,184 @@
+"""Rights on a tap: in the background, within the deadline, and in the ledger before anybody is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk import grant as grants
+from kiosk.errors import CentralFault
+from kiosk.ports import RightWord
+from sync.rights_source import CentralRights
+from sync.wire import RightAnswer, RightsAnswer, RightsRequest
+from tests.kiosk.counter_world import World
+
+RICE = "h1/beras/2026-11"
+
+
+class ScriptedClient:
+    """In the place of ``CentralClient``."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[RightsRequest], RightsAnswer] = lambda request: RightsAnswer(answers=[])
+        self.asked: list[list[str]] = []
+        self.closed = False
+
+    def ask_rights(self, request: RightsRequest, timeout_s: float | None = None) -> RightsAnswer:
+        self.asked.append(request.rights)
+        return self.answer(request)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An enrolled kiosk."""
+    made = World(tmp_path)
+    yield made
+    made.counter.close()
+    made.caches.close()
+
+
+@pytest.fixture
+def client() -> ScriptedClient:
+    """Answers nothing to begin with."""
+    return ScriptedClient()
+
+
+@pytest.fixture
+def rights(world: World, client: ScriptedClient) -> Iterator[CentralRights]:
+    """A source over real files."""
+    made = _source(world, client, 0.8)
+    yield made
+    made.close()
+    assert client.closed or not client.asked
+
+
+def _source(world: World, client: ScriptedClient, deadline_s: float) -> CentralRights:
+    home = world.home
+    make_client: Any = lambda: client  # noqa: E731
+    return CentralRights(
+        home.ledger,
+        make_client,
+        home.identity(),
+        home.keyset,
+        world.clock,
+        lambda: None,
+        deadline_s=deadline_s,
+    )
+
+
+def granting(world: World, *rights: str, **changes: Any) -> Callable[[RightsRequest], RightsAnswer]:
+    """Answers with a signed grant for each of ``rights``."""
+
+    def answer(request: RightsRequest) -> RightsAnswer:
+        made = [grants.make(world.grant(right, **changes), world.city.central, b"c-now") for right in rights]
+        return RightsAnswer(
+            answers=[
+                RightAnswer(right=right, status="granted", grant=data)
+                for right, data in zip(request.rights, made, strict=True)
+            ]
+        )
+
+    return answer
+
+
+def word(future: Future[dict[str, RightWord]]) -> str:
+    """Central's word on the rice."""
+    return future.result(timeout=10)[RICE].status
+
+
+def test_a_grant_is_in_the_ledger_before_the_future_is_done(
+    world: World, rights: CentralRights, client: ScriptedClient
+) -> None:
+    client.answer = granting(world, RICE)
+    assert word(rights.acquire([RICE])) == "granted"
+    known = world.ledger.right(RICE)
+    assert known is not None
+    assert (known.held, known.acquired_ms > 0) == (True, True)
+
+
+@pytest.mark.parametrize("data", [b"garbage", None])
+def test_a_grant_that_cannot_be_believed_is_none(
+    world: World, rights: CentralRights, client: ScriptedClient, data: bytes | None
+) -> None:
+    def answer(request: RightsRequest) -> RightsAnswer:
+        return RightsAnswer(answers=[RightAnswer(right=RICE, status="granted", grant=data)])
+
+    client.answer = answer
+    assert word(rights.acquire([RICE])) == "granted"
+    assert world.ledger.right(RICE) is None
+
+
+def test_a_grant_of_another_right_than_asked_is_left(
+    world: World, rights: CentralRights, client: ScriptedClient
+) -> None:
+    client.answer = granting(world, "h2/beras/2026-11")
+    word(rights.acquire([RICE]))
+    assert world.ledger.rights([RICE, "h2/beras/2026-11"]) == {}
+
+
+def test_a_fault_ends_the_future_and_the_next_one_is_asked_anew(
+    world: World, rights: CentralRights, client: ScriptedClient
+) -> None:
+    def away(request: RightsRequest) -> RightsAnswer:
+        raise CentralFault("central_unreachable", "away")
+
+    client.answer = away
+    assert isinstance(rights.acquire([RICE]).exception(timeout=10), CentralFault)
+    client.answer = granting(world, RICE)
+    assert word(rights.acquire([RICE])) == "granted"
+
+
+def test_a_key_that_is_none_ends_the_future_too(rights: CentralRights, client: ScriptedClient) -> None:
+    assert rights.acquire(["no right"]).exception(timeout=10) is not None
+    assert client.asked == []
+
+
+def test_the_deadline_holds_and_what_comes_later_is_in_the_ledger(
+    world: World, client: ScriptedClient
+) -> None:
+    go = threading.Event()
+    grant_it = granting(world, RICE)
+
+    def late(request: RightsRequest) -> RightsAnswer:
+        go.wait(10)
+        return grant_it(request)
+
+    client.answer = late
+    source = _source(world, client, 0.05)
+    begun = time.monotonic()
+    first, second = source.acquire([RICE]), source.acquire([RICE])
+    for future in (first, second):
+        fault = future.exception(timeout=10)
+        assert isinstance(fault, CentralFault)
+        assert (fault.code, fault.detail["why"]) == ("central_unreachable", "timeout")
+    assert time.monotonic() - begun < 5
+    go.set()
+    source.close()
+    assert world.ledger.right(RICE) is not None
+    assert client.asked == [[RICE]]  # for the overdue one nobody waited any more
+
+
+def test_a_request_taken_back_before_it_began_is_not_made(world: World, client: ScriptedClient) -> None:
+    go = threading.Event()
+
+    def slow(request: RightsRequest) -> RightsAnswer:
+        go.wait(10)
+        return RightsAnswer(answers=[])
+
+    client.answer = slow
+    source = _source(world, client, 10.0)
+    first, second = source.acquire([RICE]), source.acquire(["h2/beras/2026-11"])
+    assert second.cancel()
+    go.set()
+    assert first.result(timeout=10) == {}
+    source.close()
+    assert client.asked == [[RICE]]
