@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments)
     except KioskError as fault:
         return _tell_fault(fault, arguments.json)
+    except BrokenPipeError:
+        # Whoever read the answer went away. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("kmc-kiosk: nobody reads the answer", file=sys.stderr, flush=True)
+        return 1
     except KeyboardInterrupt:
         return 130
 
