@@ -11,10 +11,7 @@ Rectangle {
     required property string giftId
     required property string giftEn
     required property string code
-    required property string date
-    required property string place
-    required property list<string> documents
-    required property string counter
+    required property var now
     required property string agency
     required property string takenRef
     required property string takenBy
@@ -24,7 +21,7 @@ Rectangle {
     signal pressed
 
     readonly property string kind: code === "taken" ? "stop" : Words.kind(code)
-    readonly property string stateWords: Words.state(code, date, place, documents, counter)
+    readonly property string stateWords: Words.state(now)
                                          + (takenRef === "" ? "" : " · " + qsTr("No. %1").arg(takenRef))
                                          + (takenBy === "" ? "" : " · " + qsTr("petugas %1").arg(takenBy))
 
@@ -62,9 +59,12 @@ Rectangle {
         Label {
             id: name
             width: parent.width
-            text: Words.pick(root.nameId, root.nameEn) + (root.code === "ready" || root.choosable ? " · " + Words.pick(root.giftId, root.giftEn) : "")
+            text: (Words.english ? root.nameEn : root.nameId)
+                  + (root.code !== "ready" && !root.choosable ? "" : " · " + (Words.english ? root.giftEn : root.giftId))
             capMm: Theme.work
             font.bold: true
+            Accessible.name: ""
+            Accessible.ignored: true
         }
 
         Label {
@@ -73,6 +73,8 @@ Rectangle {
             capMm: Theme.work
             color: root.code === "taken" ? Theme.stop : Theme.inkSoft
             font.bold: root.code === "taken"
+            Accessible.name: ""
+            Accessible.ignored: true
         }
     }
 

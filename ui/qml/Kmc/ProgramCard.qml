@@ -7,13 +7,8 @@ Rectangle {
     required property string programId
     required property string nameId
     required property string nameEn
-    required property string giftId
-    required property string giftEn
     required property string code
-    required property string date
-    required property string place
-    required property list<string> documents
-    required property string counter
+    required property var now
     property real grow: 1
 
     readonly property string kind: Words.kind(code)
@@ -47,17 +42,21 @@ Rectangle {
         Label {
             id: name
             width: parent.width
-            text: Words.pick(root.nameId, root.nameEn)
+            text: Words.english ? root.nameEn : root.nameId
             capMm: Theme.body * root.grow
             font.bold: true
+            Accessible.name: ""
+            Accessible.ignored: true
         }
 
         Label {
             id: state
             width: parent.width
-            text: Words.state(root.code, root.date, root.place, root.documents, root.counter)
+            text: Words.state(root.now)
             capMm: Theme.body * root.grow
             color: Theme.inkSoft
+            Accessible.name: ""
+            Accessible.ignored: true
         }
     }
 }

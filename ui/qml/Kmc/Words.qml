@@ -7,9 +7,10 @@ QtObject {
 
     property string language: "id"
     property string today: ""
+    readonly property bool english: language === "en"
 
-    function pick(indonesian: string, english: string): string {
-        return language === "en" ? english : indonesian;
+    function pick(indonesian: string, inEnglish: string): string {
+        return language === "en" ? inEnglish : indonesian;
     }
 
     function month(number: int): string {
@@ -89,28 +90,31 @@ QtObject {
     }
 
     // What a program means for this holder now, as on the citizen's screen.
-    function state(code: string, day: string, place: string, papers: list<string>, counter: string): string {
-        switch (code) {
+    // ``now`` has code, date, place, documents and counter, or nothing for a row in reserve.
+    function state(now: var): string {
+        switch (now.code) {
+        case undefined:
+            return "";
         case "ready":
-            return counter === "" ? qsTr("Siap diambil") : qsTr("Siap diambil – %1").arg(loket(counter));
+            return now.counter === "" ? qsTr("Siap diambil") : qsTr("Siap diambil – %1").arg(loket(now.counter));
         case "taken":
-            if (day === "")
+            if (now.date === "")
                 return qsTr("Sudah diambil");
-            return place === "" ? qsTr("Sudah diambil %1").arg(date(day))
-                                : qsTr("Sudah diambil %1 di %2").arg(date(day)).arg(place);
+            return now.place === "" ? qsTr("Sudah diambil %1").arg(date(now.date))
+                                : qsTr("Sudah diambil %1 di %2").arg(date(now.date)).arg(now.place);
         case "not_yet":
-            return qsTr("Bisa diambil mulai %1").arg(date(day));
+            return qsTr("Bisa diambil mulai %1").arg(date(now.date));
         case "needs_document":
-            return qsTr("Bawa %1").arg(documents(papers));
+            return qsTr("Bawa %1").arg(documents(now.documents));
         case "held_elsewhere":
-            return place === "" ? qsTr("Bisa diambil di tempat lain. Tanyakan ke petugas.")
-                                : qsTr("Bisa diambil di %1").arg(place);
+            return now.place === "" ? qsTr("Bisa diambil di tempat lain. Tanyakan ke petugas.")
+                                : qsTr("Bisa diambil di %1").arg(now.place);
         case "checking":
             return qsTr("Sedang dicek…");
         case "needs_network":
             return qsTr("Belum bisa dicek sekarang. Tanyakan ke petugas.");
         case "ended":
-            return qsTr("Sudah berakhir %1").arg(date(day));
+            return qsTr("Sudah berakhir %1").arg(date(now.date));
         case "stock_gone":
             return qsTr("Persediaan habis di sini. Tanyakan ke petugas.");
         case "grade_too_low":
