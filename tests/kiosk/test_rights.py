@@ -124,6 +124,7 @@ def test_a_void_of_a_released_right_brings_nothing_back_here(bench: LedgerBench)
     pickup = bench.dispense(RICE, 4, partial=True)
     bench.release(RICE)
     bench.void(pickup)
+    assert bench.left(RICE) == 6  # as it went back
     with refused("right_not_held"):
         bench.dispense(RICE, 1, partial=True)
 
@@ -184,6 +185,8 @@ def test_an_acquired_right_goes_back_once_and_only_unused(bench: LedgerBench) ->
     bench.take_in(grant(RICE, 1), grant("h2/beras/2026-11", 1), acquired_ms=now_ms)
     bench.take_in(grant("h3/beras/2026-11", 1))
     bench.dispense("h2/beras/2026-11", 10)
+    for used_or_placed in ("h2/beras/2026-11", "h3/beras/2026-11"):
+        assert release(bench.journal, used_or_placed, only_acquired=True) is None
     assert release_forgotten(bench.journal, 1) == 0  # came this moment
     assert release_forgotten(bench.journal, 0) == 1
     assert release_forgotten(bench.journal, 0) == 0

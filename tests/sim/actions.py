@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Final
 
+from kiosk.ledger import LEDGER_FILE
 from sync.central import importing
 from sync.central.import_format import Entitlement, Holder, ImportDocument
 from tests.sim.city import Due, entitlement, holder
@@ -42,6 +44,7 @@ class Actions:
         self._deaths = rng.choice((0.0, 0.1, 0.2))
         self._kinds = self._drawn_kinds()
         world.network.meanwhile = lambda machine: self._nested()
+        world.frames.before_write = self._faster
 
     def say(self, what: str) -> None:
         """Adds a line to the list of actions."""
@@ -100,6 +103,17 @@ class Actions:
         try:
             self._do([kind for kind in self._kinds if kind.nested])
         finally:
+            self._depth -= 1
+
+    def _faster(self, path: Path) -> None:
+        """Another process of the machine gets to the ledger first."""
+        if path.name == LEDGER_FILE and self._depth < DEEPEST and self._rng.random() < 0.03:
+            machine = self._world.machines.get(path.parent.name)
+            if machine is None or machine.ticket or machine.busy("sync") or not machine.busy("screen"):
+                return
+            self._depth += 1
+            self.say(f"in between: {self._synced(machine)}")
+            self._world.note("raced")
             self._depth -= 1
 
     def _between(self, step: str) -> None:
@@ -250,12 +264,16 @@ class Actions:
 
     def _replay(self) -> str:
         machine = self._machine("sync")
-        grants = self._world.network.grants.get(machine.name, []) if machine else []
-        if machine is None or not grants:
+        if machine is None:
+            return ""
+        by_machine = self._world.network.grants
+        name = machine.name if self._rng.random() < 0.7 else self._rng.choice(sorted(self._world.machines))
+        grants = by_machine.get(name, [])
+        if not grants:
             return ""
         at = self._rng.randrange(len(grants))
         self._world.replay(machine, grants[at])
-        return f"{machine} gets its grant {at} once more"
+        return f"{machine} gets grant {at} of {name} once more"
 
     def _clock(self) -> str:
         machine = self._machine("nothing")

@@ -35,6 +35,8 @@ class CentralHost:
         self.frames = Frames()
         self.up = True
         self.stops = 0
+        self.next_countdown = 0
+        """Where it dies in the next exchange, if at all; for directed schedules."""
         url = state.default_url(root / "central")
         self.central = state.init(root / "central", url, Mode.DEMONSTRATION, self.time)
         self.file = root / "central" / state.DATABASE_FILE
@@ -73,6 +75,7 @@ class CentralHost:
         self._told.resets.clear()
         self._told.recalls.clear()
         self._ticker.hasten()
+        self.next_countdown = 0
         self.up = True
 
     def call(
@@ -84,6 +87,7 @@ class CentralHost:
         """
         if not self.up:
             raise ConnectionError("central is down")
+        countdown, self.next_countdown = countdown or self.next_countdown, 0
         with self.frames.entered("central", "central", countdown):
             try:
                 return self._loop.run_until_complete(self._ask(method, target, headers, body))

@@ -6,7 +6,7 @@ request is on the way) has a frame of its own, so that a countdown only ever end
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,10 @@ from kiosk import durable_file
 
 class Crash(BaseException):
     """The process dies here: nothing in it may catch this and go on."""
+
+
+def _nothing(_path: Path) -> None:
+    """Nobody is faster."""
 
 
 @dataclass
@@ -37,6 +41,8 @@ class Frames:
     """Who is at work, the innermost last."""
 
     stack: list[Frame] = field(default_factory=list)
+    before_write: Callable[[Path], None] = _nothing
+    """Called before a database's write lock is taken: another process may be faster."""
     points: dict[str, int] = field(default_factory=dict)
     """How often somebody died at each kind of point."""
 
@@ -49,6 +55,12 @@ class Frames:
             yield frame
         finally:
             assert self.stack.pop() is frame
+
+    def clear(self) -> None:
+        """Nobody is at work."""
+        self.stack.clear()
+        self.points.clear()
+        self.before_write = _nothing
 
     def point(self, label: str) -> None:
         """One place where the process at work may die. Raises Crash."""
@@ -79,6 +91,7 @@ def crash_points(frames: Frames) -> Iterator[None]:
     @contextmanager
     def writing(db: Any, path: Path) -> Iterator[Any]:
         name = path.name.split(".")[0]
+        frames.before_write(path)
         with plain(db, path) as connection:
             yield connection
             frames.point(f"{name}:before commit")

@@ -43,6 +43,20 @@ def is_fenced(machine: Machine, known: set[bytes]) -> None:
         raise Broken("I8", f"{machine} met central, which has {len(known - own)} other records, and goes on")
 
 
+def epochs(machine: Machine) -> dict[str, tuple[int, int, bool]]:
+    """Epoch number, release floor and whether it is held, of each right in a ledger."""
+    rows = machine.ledger.rows("SELECT right, epoch_n, floor_n, held FROM rights")
+    return {row[0]: (row[1], row[2], bool(row[3])) for row in rows}
+
+
+def epochs_only_rise(machine: Machine, before: dict[str, tuple[int, int, bool]]) -> None:
+    """A grant is taken in at a higher epoch only, and never again once it was released."""
+    for right, (n, floor, held) in epochs(machine).items():
+        known_n, known_floor, _ = before.get(right, (0, 0, False))
+        if n < known_n or floor < known_floor or (held and n <= floor):
+            raise Broken("grants", f"{machine} took {right} in at {n}, known {known_n}, floor {floor}")
+
+
 def books_are_right(books: Books, oracle: Oracle) -> None:
     """I4 and I5 at central: each record once and with one effect; a fork is seen, frozen and kept whole."""
     if books.twice:

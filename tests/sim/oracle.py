@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from tests.sim.city import Due, Scope
 
 
-class Broken(AssertionError):
-    """An invariant does not hold."""
+class Broken(BaseException):
+    """An invariant does not hold. No handler of the product's, on whose stack it may be raised, takes it."""
 
     def __init__(self, invariant: str, message: str) -> None:
         super().__init__(f"{invariant}: {message}")

@@ -33,7 +33,7 @@ class Run:
 
     def told(self) -> str:
         """The whole run for a person: how to repeat it, its actions, and what broke."""
-        head = f"seed {self.seed} ({self.scope}): make sim SEED={self.seed}"
+        head = f"seed {self.seed} ({self.scope})"
         return "\n".join([head, *self.actions, f"BROKEN {self.broken}" if self.broken else "all holds"])
 
 

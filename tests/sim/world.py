@@ -67,8 +67,7 @@ class World:
         self.time = self.host.time
         self.time.now = START + 600
         self.frames = self.host.frames
-        self.frames.stack.clear()
-        self.frames.points.clear()
+        self.frames.clear()
         self.oracle = Oracle(self.scope)
         self.network = Network(self.host, rng or Random(0))
         self.machines: dict[str, Machine] = {}
@@ -131,6 +130,7 @@ class World:
 
     def sync(self, machine: Machine, countdown: int = 0) -> Outcome[SyncReport]:
         """One round of a machine with central, and what must hold after it."""
+        assert not machine.busy("sync"), "one sync process on each machine"
         gen = machine.gen
         identity = (machine.kiosk, gen)
         known = self.books().of(*identity) if identity in self.oracle.copied else set()
@@ -166,12 +166,13 @@ class World:
         self.images[machine.name] = image
         self.note("image")
 
-    def put_back(self, machine: Machine) -> None:
+    def put_back(self, machine: Machine, *, boots: bool = True) -> None:
         """The image comes back: the ledger is as it was then."""
         self._note_gone(machine)
         machine.put_back(self.images[machine.name])
         self.oracle.copied.add((machine.kiosk, machine.gen))
-        machine.clock.boot()
+        if boots:
+            machine.clock.boot()
         self.note("rolled_back")
 
     def clone(self, machine: Machine) -> Machine:
@@ -216,14 +217,16 @@ class World:
         self.note("revoked")
 
     def replay(self, machine: Machine, grant: bytes) -> None:
-        """A grant that was made before comes once more, out of order."""
+        """A grant that was made before comes once more, out of order. Raises Broken if it has an effect."""
         engine = machine.engine
+        before = invariants.epochs(machine)
         rev = int(engine.ledger.meta("grant_rev", "0"))
         answer = PollAnswer(
             changes_waiting=False, grants=[grant], grant_rev=rev, time_ms=0, incarnation=1, acked_seq=0
         )
         outcome = machine.attempt("sync", lambda: engine._take_grants(answer))
         self.judge(outcome.fault)
+        invariants.epochs_only_rise(machine, before)
         self.note("replayed")
 
     def _note_gone(self, machine: Machine) -> None:

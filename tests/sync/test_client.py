@@ -248,8 +248,10 @@ def test_a_server_that_sends_a_byte_at_a_time_holds_nobody_up(
 ) -> None:
     def dripping(connection: Connection, asked: Asked) -> None:
         connection.head(200, Content_Length="1000000")
-        while not connection.stopping.wait(0.05):
+        for _ in range(200):
+            connection.stopping.wait(0.05)
             connection.send(b"x")
+        connection.raw.shutdown(socket.SHUT_RDWR)
 
     server.answer = dripping
     begun = time.monotonic()

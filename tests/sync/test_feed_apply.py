@@ -263,7 +263,7 @@ def test_a_cursor_central_knows_no_more_makes_a_new_cache_if_central_signed_that
 
     def refusing(signed: bool) -> Callable[[str], ChangesAnswer]:
         def fetch(cursor: str) -> ChangesAnswer:
-            if cursor.startswith("city=1"):
+            if cursor == "city=1,p1=1,p2=1":
                 raise CentralFault(code, "gone", signed=signed)
             return feed.fetch(cursor)
 
