@@ -43,6 +43,7 @@ class Rows(QAbstractListModel):
         self._used = len(fresh)
         if self._pooled:
             fresh += [dict(self._blank) for _ in range(len(self._rows) - len(fresh))]
+        moved = self._put_on_top(fresh) or moved
         kept = min(len(self._rows), len(fresh))
         if len(self._rows) > len(fresh):
             self.beginRemoveRows(_ROOT, len(fresh), len(self._rows) - 1)
@@ -63,6 +64,17 @@ class Rows(QAbstractListModel):
             self.endInsertRows()
         if moved:
             self.changed.emit()
+
+    def _put_on_top(self, fresh: Sequence[dict[str, Any]]) -> bool:
+        """Inserts rows that came before all others, such as the newest of a long list; none moves."""
+        above = len(fresh) - len(self._rows)
+        key = next(iter(self._blank))
+        if above <= 0 or not self._rows or fresh[above][key] != self._rows[0][key]:
+            return False
+        self.beginInsertRows(_ROOT, 0, above - 1)
+        self._rows[:0] = fresh[:above]
+        self.endInsertRows()
+        return True
 
     def row(self, position: int) -> Mapping[str, Any]:
         """The row at that position. Raises IndexError."""

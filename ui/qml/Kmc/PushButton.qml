@@ -12,13 +12,15 @@ Item {
     property real targetMm: Theme.target
     signal pressed
 
+    readonly property real keyRoom: keyBox.visible ? keyBox.width + row.spacing : 0
     readonly property bool filled: kind === "primary" || kind === "danger" || chosen
     readonly property color face: kind === "danger" ? Theme.stop : kind === "dark" ? (chosen ? Theme.gold : Theme.deep)
                                   : filled ? Theme.deepSoft : Theme.card
     readonly property color ink: kind === "dark" ? (chosen ? Theme.ink : Theme.white) : filled ? Theme.white : Theme.ink
 
     implicitHeight: Math.max(Theme.mm(targetMm) + 1, words.implicitHeight + Theme.mm(2))
-    implicitWidth: Math.max(Theme.mm(targetMm) + 1, row.implicitWidth + Theme.mm(targetMm * 0.5))
+    // Of the words as they want to be, not as they fit: a growing label would wrap in the width it had.
+    implicitWidth: Math.max(Theme.mm(targetMm) + 1, words.implicitWidth + keyRoom + Theme.mm(targetMm * 0.5))
     activeFocusOnTab: true
     Accessible.role: Accessible.Button
     Accessible.name: label
@@ -49,7 +51,7 @@ Item {
         Label {
             id: words
             anchors.verticalCenter: parent.verticalCenter
-            width: Math.min(implicitWidth, root.width > 0 ? root.width - Theme.mm(3) - (keyBox.visible ? keyBox.width + row.spacing : 0) : implicitWidth)
+            width: Math.min(implicitWidth, root.width > 0 ? root.width - Theme.mm(3) - root.keyRoom : implicitWidth)
             text: root.label
             capMm: root.capMm
             font.bold: true
