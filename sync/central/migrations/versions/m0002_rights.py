@@ -10,3 +10,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Applies the step."""
+
+
+def downgrade() -> None:
+    """Takes the step back."""
