@@ -19,6 +19,8 @@ MAX_RECORDS: Final = 1000
 MAX_RIGHTS: Final = 500
 MAX_GRANTS: Final = 500
 MAX_ROWS: Final = 5000
+MAX_SLICES: Final = 100
+MAX_VOIDS: Final = 100
 MAX_WAIT_S: Final = 60.0
 MAX_CURSOR: Final = 16_000
 """Characters; one bucket takes about 20."""
@@ -182,6 +184,15 @@ class PollRequest(Request):
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] = 0.0
 
 
+class VoidRequest(Answer):
+    """Central asks the kiosk that handed a pickup out to void it; the kiosk's own record does it."""
+
+    ref: str
+    reason: str
+    by: str
+    """Account of the central staff member who asks."""
+
+
 class PollAnswer(Answer):
     """What waits for the kiosk."""
 
@@ -196,6 +207,10 @@ class PollAnswer(Answer):
     time_ms: int
     incarnation: int
     acked_seq: int
+    slices: list[Wired] = Field(default_factory=list, max_length=MAX_SLICES)
+    """Stock slices allotted to this generation and not received yet: COSE_Sign1, context ``kmc/stock/1``."""
+    voids: list[VoidRequest] = Field(default_factory=list, max_length=MAX_VOIDS)
+    """Voids asked for and not carried out yet; sent again until the kiosk's record arrives."""
 
 
 class ColumnarRows(Answer):
