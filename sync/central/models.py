@@ -101,6 +101,33 @@ kiosk_gen = Table(
     ForeignKeyConstraint(["kiosk"], ["kiosk.id"]),
 )
 
+kiosk_key = Table(
+    "kiosk_key",
+    metadata,
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    # The first record that it signs; the generation's first key is in ``kiosk_gen``.
+    Column("from_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("public", LargeBinary, primary_key=True),
+    # Named by a record that is kept beside the chain.
+    Column("beside", Boolean, nullable=False),
+    # First request signed by it: from then on the key before it signs none any more.
+    Column("used_at", BigInteger),
+)
+
+kiosk_order = Table(
+    "kiosk_order",
+    metadata,
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    # stop or revoke
+    Column("what", String(8), nullable=False),
+    Column("ordered_at", BigInteger, nullable=False),
+    # How far the kiosk says it is: empty, stopped, flushed, wiped.
+    Column("done", String(8), nullable=False),
+    Column("done_at", BigInteger),
+)
+
 ticket = Table(
     "ticket",
     metadata,
