@@ -11,7 +11,7 @@ from typing import Any
 
 from kiosk.errors import OfficerFault
 from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
-from kiosk.ledger import JOURNAL, PICKUPS, RIGHTS
+from kiosk.ledger import PICKUPS, RIGHTS
 
 
 def make_effect(connection: Any, record: Record) -> None:
@@ -38,9 +38,9 @@ def recount(connection: Any, right: str, gen: int) -> None:
                 WHERE p.right = {RIGHTS}.right AND p.gen = {RIGHTS}.gen AND p.seq > {RIGHTS}.upto_seq
                   AND p.voided = 0
             ) + (
-                SELECT coalesce(sum(p.spends), 0) FROM {JOURNAL} v JOIN {PICKUPS} p ON p.ref = v.ref
-                WHERE v.type = '{VOID}' AND v.right = {RIGHTS}.right AND v.gen = {RIGHTS}.gen
-                  AND v.seq > {RIGHTS}.upto_seq AND p.gen = {RIGHTS}.gen AND p.seq <= {RIGHTS}.upto_seq
+                SELECT coalesce(sum(p.spends), 0) FROM {PICKUPS} p
+                WHERE p.right = {RIGHTS}.right AND p.gen = {RIGHTS}.gen AND p.seq <= {RIGHTS}.upto_seq
+                  AND p.voided = 1 AND p.void_gen = {RIGHTS}.gen AND p.void_seq > {RIGHTS}.upto_seq
             )) END
             WHERE right = ? AND gen = ? AND held = 1""",
         (right, gen),
@@ -89,7 +89,10 @@ def _void(connection: Any, record: Record) -> None:
         raise OfficerFault("unknown_ref", f"no pickup {record.ref} in this kiosk's journal", ref=record.ref)
     if known[0]:
         raise OfficerFault("already_voided", f"{record.ref} is voided already", ref=record.ref)
-    connection.execute(f"UPDATE {PICKUPS} SET voided = 1, shown = 1 WHERE ref = ?", (record.ref,))
+    connection.execute(
+        f"UPDATE {PICKUPS} SET voided = 1, shown = 1, void_gen = ?, void_seq = ? WHERE ref = ?",
+        (record.gen, record.seq, record.ref),
+    )
     # Nothing comes back to a right that was released meanwhile: there central gives the quantity back.
     recount(connection, record.right, record.gen)
 

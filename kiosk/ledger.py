@@ -30,6 +30,11 @@ PICKUPS = "pickups"
 ACKNOWLEDGED = "acknowledged"
 OFFICER_DELAYS = "officer_delays"
 CARD_ISSUES = "card_issues"
+ANCHOR = "anchor"
+USB_EXPORTS = "usb_exports"
+ASKED = "asked"
+STOCK = "stock"
+TOLERATED = "tolerated"
 
 migrations = Migrations("ledger")
 
@@ -84,6 +89,55 @@ def m001_first_tables(db: Database) -> None:
     )
     db.conn.execute(
         f"CREATE TABLE {CARD_ISSUES} (card_no TEXT PRIMARY KEY, issue_no INTEGER NOT NULL) WITHOUT ROWID"
+    )
+
+
+@migrations()
+def m002_anchors(db: Database) -> None:
+    """Where a pruned journal begins, the files it went out in, and which record took a pickup back."""
+    db.conn.execute(
+        f"""CREATE TABLE {ANCHOR} (
+            gen INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL,
+            at INTEGER NOT NULL)"""
+    )
+    db.conn.execute(
+        f"""CREATE TABLE {USB_EXPORTS} (
+            number INTEGER PRIMARY KEY, nonce TEXT NOT NULL UNIQUE, written_ms INTEGER NOT NULL,
+            sections TEXT NOT NULL, answered INTEGER NOT NULL DEFAULT 0)"""
+    )
+    db.conn.execute(f"ALTER TABLE {PICKUPS} ADD COLUMN void_gen INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute(f"ALTER TABLE {PICKUPS} ADD COLUMN void_seq INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute(
+        f"""UPDATE {PICKUPS} SET (void_gen, void_seq) = (
+                SELECT v.gen, v.seq FROM {JOURNAL} v WHERE v.type = 'void' AND v.ref = {PICKUPS}.ref)
+            WHERE voided = 1"""
+    )
+
+
+@migrations()
+def m002_rights_in_full(db: Database) -> None:
+    """Rights asked for, stock slices, and what was handed out without a right that central has not got."""
+    db.conn.execute(
+        f"CREATE TABLE {ASKED} (right TEXT PRIMARY KEY, asked_ms INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    db.conn.execute(
+        f"""CREATE TABLE {STOCK} (
+            slice TEXT PRIMARY KEY, program_id TEXT NOT NULL, gen INTEGER NOT NULL,
+            quantity INTEGER NOT NULL, returned INTEGER NOT NULL DEFAULT 0)"""
+    )
+    db.conn.execute(f"ALTER TABLE {PICKUPS} ADD COLUMN slice TEXT NOT NULL DEFAULT ''")
+    db.conn.execute(f"CREATE INDEX {PICKUPS}_slice ON {PICKUPS} (slice) WHERE slice <> ''")
+    db.conn.execute(
+        f"""CREATE INDEX {PICKUPS}_tolerated ON {PICKUPS} (program_id)
+            WHERE epoch_incarnation = 0 AND epoch_n = 0"""
+    )
+    # A view: it can neither drift from the journal nor be reset by anything but an acknowledgement.
+    db.conn.execute(
+        f"""CREATE VIEW {TOLERATED} AS
+            SELECT program_id, sum(quantity) AS quantity, count(*) AS count FROM {PICKUPS} p
+            WHERE epoch_incarnation = 0 AND epoch_n = 0
+              AND seq > coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = p.gen), 0)
+            GROUP BY program_id"""
     )
 
 
