@@ -275,11 +275,11 @@ def run_cards(arguments: argparse.Namespace) -> int:
 def run_virtual(arguments: argparse.Namespace) -> int:
     """``virtual``."""
     from drivers.virtual.station import run
-    from kiosk.virtual_readers import cards_file, control_socket, state_file
+    from kiosk.virtual_readers import cards_file, prepare_socket, state_file
 
     home = home_folder()
     refuse_in_production(home)
-    return run(control_socket(home), cards_file(home), 0, 0, state_file(home))
+    return run(prepare_socket(home), cards_file(home), 0, 0, state_file(home))
 
 
 # -- what they share --

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import socket
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,57 @@ from kiosk.errors import EnvironmentFault, OfficerFault
 TRAY_FILE = "cards.jsonl"
 ANSWER_TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_SOCKET_PATH = 107
+"""Bytes of a Unix socket's path: ``sun_path`` holds 108 with its final NUL (unix(7))."""
+SHARED_FOLDER = Path("/tmp")  # noqa: S108  a folder of our own in it, checked
 
 
 def control_socket(home: Path) -> Path:
-    """The Unix socket that takes orders."""
-    return home / "virtual.sock"
+    """The Unix socket that takes orders: in the data folder, or at a short path where that one is too long.
+
+    The short one is named by a hash of the folder's path, in a folder of this user's own. Says only where it
+    is; ``prepare_socket`` makes the folder.
+    """
+    near = home / "virtual.sock"
+    if len(os.fsencode(near.absolute())) <= MAX_SOCKET_PATH:
+        return near
+    name = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:24] + ".sock"
+    run = os.environ.get("XDG_RUNTIME_DIR", "")
+    for base in (Path(run), SHARED_FOLDER) if run else (SHARED_FOLDER,):
+        path = base / f"kmc-{os.geteuid()}" / name
+        if base.is_dir() and len(os.fsencode(path.absolute())) <= MAX_SOCKET_PATH:
+            return path
+    raise EnvironmentFault("socket_path_too_long", "set XDG_RUNTIME_DIR to a folder with a short path")
+
+
+def prepare_socket(home: Path) -> Path:
+    """The same path; its folder is there when this returns.
+
+    Raises EnvironmentFault ``socket_folder_unsafe`` where somebody else could put a socket in its place.
+    """
+    path = control_socket(home)
+    if path.parent != home:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        _check_own(path.parent)
+    return path
+
+
+def _check_own(folder: Path) -> None:
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+        raise EnvironmentFault("socket_folder_unsafe", f"{folder} must be a folder of this user's own, 0700")
+
+
+def _listening_socket(home: Path) -> Path:
+    """Where the running station says that it listens; the usual place if it says nothing."""
+    try:
+        told = json.loads(state_file(home).read_text(encoding="utf-8"))["control"]
+    except (OSError, ValueError, KeyError, TypeError):
+        told = None
+    path = Path(told) if isinstance(told, str) else control_socket(home)
+    if path.parent != home and path.parent.is_dir():
+        _check_own(path.parent)
+    return path
 
 
 def state_file(home: Path) -> Path:
@@ -47,7 +96,7 @@ def ask_station(home: Path, order: dict[str, Any]) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as station:
         station.settimeout(ANSWER_TIMEOUT_S)
         try:
-            station.connect(str(control_socket(home)))
+            station.connect(str(_listening_socket(home)))
             station.sendall(json.dumps(order).encode() + b"\n")
             data = b""
             while not data.endswith(b"\n") and len(data) < MAX_ANSWER_BYTES:

@@ -134,7 +134,13 @@ class Station:
     def _write_state(self, udp_port: int, http_port: int) -> None:
         if self._state_path is None:
             return
-        state = {"udp_port": udp_port, "http_port": http_port, "pid": os.getpid(), "url": self._camera.url}
+        state = {
+            "udp_port": udp_port,
+            "http_port": http_port,
+            "pid": os.getpid(),
+            "url": self._camera.url,
+            "control": str(self._control_path),
+        }
         partial = self._state_path.with_name(self._state_path.name + ".partial")
         partial.write_text(json.dumps(state) + "\n", "utf-8")
         partial.replace(self._state_path)
