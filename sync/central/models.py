@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData()
@@ -265,6 +266,15 @@ rights = Table(
     Column("last_at", String(32)),
     Column("last_point_id", BigInteger),
     Column("last_ref", String(48)),
+    # The epoch up to which it came back: nothing at or below is anybody's to spend.
+    Column("floor_incarnation", Integer, nullable=False, server_default="0"),
+    Column("floor_n", BigInteger, nullable=False, server_default="0"),
+    # The right that this one became part of, when two records of one person were merged.
+    Column("merged_into", String(120)),
+    # How many rights became part of this one.
+    Column("merges", Integer, nullable=False, server_default="0"),
+    # A right that became part of this one still lies at a kiosk: no new grant until it is back.
+    Column("waits", Boolean, nullable=False, server_default=false()),
     Index("rights_holder", "held_by", "grant_rev"),
     Index("rights_place", "held_by", "point_id", "not_after"),
     Index("rights_subject", "subject"),
@@ -331,19 +341,26 @@ pickup = Table(
     Column("wall", BigInteger, nullable=False),
     Column("point_id", BigInteger, nullable=False),
     Column("voided", Boolean, nullable=False),
+    # Empty, tolerated, within_grant or paper.
+    Column("kind", String(16), nullable=False, server_default=""),
+    Column("slice", String(80)),
+    # The right whose spend it raised, if that is another one by a merge, and how many merges that one had.
+    Column("counted_in", String(120)),
+    Column("era", Integer, nullable=False, server_default="0"),
     Index("pickup_right", "right"),
 )
 
 case = Table(
     "conflict",
     metadata,
-    Column("id", String(100), primary_key=True),
+    Column("id", String(200), primary_key=True),
     Column("code", String(32), nullable=False),
     Column("right", String(120), nullable=False),
     Column("refs", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("kiosk", String(8), nullable=False),
     Column("opened_at", BigInteger, nullable=False),
+    Index("conflict_right", "right"),
 )
 
 grant_log = Table(
@@ -357,4 +374,156 @@ grant_log = Table(
     Column("quantity_left", BigInteger, nullable=False),
     Column("spent_before", BigInteger, nullable=False),
     Column("issued_at", BigInteger, nullable=False),
+)
+
+recall_log = Table(
+    "recall_log",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("right", String(120), nullable=False),
+    Column("epoch_incarnation", Integer, nullable=False),
+    Column("epoch_n", BigInteger, nullable=False),
+    Column("kiosk", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    # wanted, changed, misled, merged
+    Column("why", String(16), nullable=False),
+    Column("wanted_by", String(8), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("recall_log_right", "right"),
+)
+
+entitlement_past = Table(
+    "entitlement_past",
+    metadata,
+    # Versions that were replaced, with when.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("replaced_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("subject", String(24), nullable=False),
+    Column("program_id", String(40), nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_until", String(10)),
+    Column("status", String(16), nullable=False),
+    Index("entitlement_past_subject", "subject"),
+)
+
+program_next = Table(
+    "program_next",
+    metadata,
+    # A version that comes into force when the period that runs is over, since it changes the mode.
+    Column("id", String(40), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("doc", Text, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("public", LargeBinary, nullable=False, unique=True),
+    # staff asks and approves, a clerk only asks
+    Column("role", String(16), nullable=False),
+    # active, closed
+    Column("state", String(16), nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+)
+
+writeoff = Table(
+    "writeoff",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    # One right, or all in doubt of one generation of a kiosk.
+    Column("right", String(120), nullable=False),
+    Column("kiosk", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    # asked, approved, done
+    Column("state", String(16), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Index("writeoff_kiosk", "kiosk", "gen"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    # What was approved: a write-off's id, or an order's.
+    Column("subject", String(40), primary_key=True),
+    Column("account", String(32), primary_key=True),
+    Column("signed", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+writeoff_right = Table(
+    "writeoff_right",
+    metadata,
+    Column("writeoff", String(40), primary_key=True),
+    Column("right", String(120), primary_key=True),
+    Column("kiosk", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("epoch_incarnation", Integer, nullable=False),
+    Column("epoch_n", BigInteger, nullable=False),
+    Column("quantity_left", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("writeoff_right_right", "right"),
+)
+
+stock_slice = Table(
+    "stock_slice",
+    metadata,
+    # <kiosk>.<gen>/<program>/<n>
+    Column("id", String(80), primary_key=True),
+    Column("program_id", String(40), nullable=False),
+    Column("kiosk", String(8), nullable=False),
+    Column("gen", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("returned", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger),
+    Column("closed", Boolean, nullable=False),
+    Index("stock_slice_kiosk", "kiosk", "gen", "closed"),
+)
+
+order_to_kiosk = Table(
+    "order_to_kiosk",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kiosk", String(8), nullable=False),
+    # void
+    Column("what", String(16), nullable=False),
+    Column("ref", String(48), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    # The kiosk's own record that carried it out.
+    Column("done_by", String(48)),
+    Index("order_to_kiosk_kiosk", "kiosk", "done_at"),
+    Index("order_to_kiosk_ref", "ref"),
+)
+
+holder_merge = Table(
+    "holder_merge",
+    metadata,
+    Column("gone", BigInteger, primary_key=True, autoincrement=False),
+    Column("keep", BigInteger, nullable=False),
+    Column("move_id", String(40), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+right_merge = Table(
+    "right_merge",
+    metadata,
+    Column("keep", String(120), primary_key=True),
+    # From 0, in the order in which they were merged.
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("gone", String(120), nullable=False, unique=True),
+    # What each had spent then, less what was taken back since: the larger one counts.
+    Column("keep_spent", BigInteger, nullable=False),
+    Column("gone_spent", BigInteger, nullable=False),
+    Column("move_id", String(40), nullable=False),
+    Column("at", BigInteger, nullable=False),
 )

@@ -49,6 +49,11 @@ class Right:
     last_at: str | None = None
     last_point_id: int | None = None
     last_ref: str | None = None
+    floor_incarnation: int = 0
+    floor_n: int = 0
+    merged_into: str | None = None
+    merges: int = 0
+    waits: bool = False
 
     @property
     def left(self) -> int:
@@ -59,6 +64,11 @@ class Right:
     def epoch(self) -> tuple[int, int]:
         """``(incarnation, n)`` of the last grant; ``(0, 0)`` before the first."""
         return self.epoch_incarnation, self.epoch_n
+
+    @property
+    def floor(self) -> tuple[int, int]:
+        """The epoch up to which it came back: a pickup at or below, heard of later, had nothing to spend."""
+        return self.floor_incarnation, self.floor_n
 
 
 @dataclass(frozen=True, slots=True)
