@@ -115,7 +115,7 @@ def m002_anchors(db: Database) -> None:
 
 
 @migrations()
-def m002_rights_in_full(db: Database) -> None:
+def m003_rights_in_full(db: Database) -> None:
     """Rights asked for, stock slices, and what was handed out without a right that central has not got."""
     db.conn.execute(
         f"CREATE TABLE {ASKED} (right TEXT PRIMARY KEY, asked_ms INTEGER NOT NULL) WITHOUT ROWID"

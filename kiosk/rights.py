@@ -21,6 +21,7 @@ from kiosk.journal import Draft, Journal
 from kiosk.journal_format import Record, decode
 from kiosk.ledger import (
     ACKNOWLEDGED,
+    ASKED,
     JOURNAL,
     PICKUPS,
     RIGHTS,
@@ -54,20 +55,45 @@ def take_in(
     gen: int,
     acquired_ms: int = 0,
     grant_rev: int | None = None,
+    answered: Sequence[str] = (),
 ) -> list[GrantOutcome]:
     """Takes verified grants into the ledger in one transaction; answers one outcome for each.
 
     Only for this kiosk's own current generation, only a higher epoch, never one at or below the release
-    floor; the same epoch while held changes nothing. ``acquired_ms`` says when a tap asked for them.
-    ``grant_rev`` is kept as the delivery cursor.
+    floor; the same epoch while held changes nothing. A grant of a right that a tap has asked for is acquired,
+    whichever way it comes; ``acquired_ms`` says so of all. What is held keeps the way in which it came.
+    ``grant_rev`` is kept as the delivery cursor; ``answered`` are rights that central has given its word on.
     """
     outcomes = []
     with ledger.writing() as connection:
         for grant, data in grants:
             outcomes.append(_take_in_one(connection, grant, data, kiosk, gen, acquired_ms))
+        connection.executemany(f"DELETE FROM {ASKED} WHERE right = ?", [(right,) for right in answered])
         if grant_rev is not None:
             put_meta(connection, grant_rev=str(grant_rev))
     return outcomes
+
+
+ASKED_KEPT_MS = 10 * 60 * 1000
+"""Central takes a request for five minutes around its own time; of an older one nothing can come any more."""
+
+
+def note_asked(ledger: Ledger, rights: Sequence[str], now_ms: int) -> None:
+    """Keeps which rights a tap asks for, before the request is sent: its answer may be lost."""
+    with ledger.writing() as connection:
+        connection.executemany(
+            f"""INSERT INTO {ASKED} (right, asked_ms) VALUES (?, ?)
+                ON CONFLICT (right) DO UPDATE SET asked_ms = excluded.asked_ms""",
+            [(right, now_ms) for right in rights],
+        )
+
+
+def forget_asked(ledger: Ledger, polled_ms: int) -> None:
+    """Forgets rights asked for so long before a poll, all of whose grants came, that none is on its way."""
+    too_old = f"FROM {ASKED} WHERE asked_ms < ?"
+    if ledger.row(f"SELECT 1 {too_old}", polled_ms - ASKED_KEPT_MS):
+        with ledger.writing() as connection:
+            connection.execute(f"DELETE {too_old}", (polled_ms - ASKED_KEPT_MS,))
 
 
 def _take_in_one(
@@ -79,10 +105,9 @@ def _take_in_one(
         freezing.freeze(connection, freezing.ROLLED_BACK)
         return GrantOutcome.ROLLED_BACK
     known = read_right(connection, grant.right)
+    mine = known is not None and known.held and known.gen == gen
     if known is not None:
-        if known.held and known.epoch == grant.epoch and known.gen == gen:
-            if acquired_ms:  # the same grant came by poll a moment before the tap's own answer
-                _mark_acquired(connection, grant.right, acquired_ms)
+        if mine and known.epoch == grant.epoch:
             return GrantOutcome.SAME
         if grant.epoch <= known.floor:
             return GrantOutcome.RELEASED
@@ -108,15 +133,18 @@ def _take_in_one(
             grant.not_after,
             grant.mode,
             data,
-            acquired_ms or (known.acquired_ms if known and known.held else 0),
+            known.acquired_ms if known is not None and mine else acquired_ms or _asked_ms(connection, grant.right),
         ),
     )
+    connection.execute(f"DELETE FROM {ASKED} WHERE right = ?", (grant.right,))
     recount(connection, grant.right, gen)
     return GrantOutcome.TAKEN_IN
 
 
-def _mark_acquired(connection: Any, right: str, acquired_ms: int) -> None:
-    connection.execute(f"UPDATE {RIGHTS} SET acquired_ms = ? WHERE right = ?", (acquired_ms, right))
+def _asked_ms(connection: Any, right: str) -> int:
+    """When a tap asked for this right; 0 if none did: then it is placed here."""
+    row = connection.execute(f"SELECT asked_ms FROM {ASKED} WHERE right = ?", (right,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +284,7 @@ def recorded_pickup(connection: Any, journal: Journal, ref: str) -> RecordedPick
         ref.isascii()
         and connection.execute(
             f"""SELECT p.officer, p.shown, p.voided, p.wall_ms, j.record FROM {PICKUPS} p
-            JOIN {JOURNAL} j ON j.gen = p.gen AND j.seq = p.seq WHERE p.ref = ?""",
+            LEFT JOIN {JOURNAL} j ON j.gen = p.gen AND j.seq = p.seq WHERE p.ref = ?""",
             (ref,),
         ).fetchone()
     )
@@ -265,9 +293,10 @@ def recorded_pickup(connection: Any, journal: Journal, ref: str) -> RecordedPick
     officer, shown, voided, wall_ms, payload = known
     if voided:
         raise OfficerFault("already_voided", f"{ref} is voided already", ref=ref)
-    record = decode(bytes(payload))
+    # Of a pruned record only the wall time is left, which is months old.
+    record = decode(bytes(payload)) if payload is not None else None
     clock = journal.clock
-    if record.boot_id == clock.boot_id():
+    if record is not None and record.boot_id == clock.boot_id():
         age_ms = clock.monotonic_ms() - record.mono
     else:
         age_ms = unix_ms(clock.now()) - wall_ms
@@ -284,18 +313,43 @@ def release(
     """
 
     def decide(connection: Any) -> Draft:
-        held = read_right(connection, right)
-        if held is None or not held.held or held.gen != journal.identity.gen:
-            raise _NothingToRelease
+        held = _held_now(connection, journal, right)
         age_ms = abs(unix_ms(journal.clock.now()) - held.acquired_ms)
         if only_acquired and (not _idle(connection, held) or age_ms < older_than_ms):
             raise _NothingToRelease
-        return Draft(type="release", right=right, epoch=held.epoch, detail={"upto": list(held.epoch)})
+        return _release_of(held)
 
+    return _append_release(journal, decide)
+
+
+def _held_now(connection: Any, journal: Journal, right: str) -> HeldRight:
+    held = read_right(connection, right)
+    if held is None or not held.held or held.gen != journal.identity.gen:
+        raise _NothingToRelease
+    return held
+
+
+def _release_of(held: HeldRight) -> Draft:
+    return Draft(type="release", right=held.right, epoch=held.epoch, detail={"upto": list(held.epoch)})
+
+
+def _append_release(journal: Journal, decide: Callable[[Any], Draft]) -> Record | None:
     try:
         return journal.append(decide)
     except _NothingToRelease:
         return None
+
+
+def release_unless_just_acquired(journal: Journal, right: str, within_ms: int) -> Record | None:
+    """Gives back a right, placed here or not, unless a tap fetched it less than so long ago."""
+
+    def decide(connection: Any) -> Draft:
+        held = _held_now(connection, journal, right)
+        if held.acquired_ms and abs(unix_ms(journal.clock.now()) - held.acquired_ms) < within_ms:
+            raise _NothingToRelease
+        return _release_of(held)
+
+    return _append_release(journal, decide)
 
 
 def release_forgotten(journal: Journal, older_than_ms: int) -> int:
@@ -324,6 +378,14 @@ def _idle(connection: Any, held: HeldRight) -> bool:
 
 class _NothingToRelease(Exception):
     """Ends a transaction that has nothing to append."""
+
+
+def held_subjects(ledger: Ledger, gen: int) -> dict[str, list[str]]:
+    """The rights held here, by subject (``h12``, ``f7``)."""
+    found: dict[str, list[str]] = {}
+    for row in ledger.rows(f"SELECT right FROM {RIGHTS} WHERE gen = ? AND held = 1 ORDER BY right", gen):
+        found.setdefault(row[0].split("/")[0], []).append(row[0])
+    return found
 
 
 def held_epochs(ledger: Ledger, gen: int) -> list[tuple[str, tuple[int, int]]]:

@@ -23,7 +23,16 @@ from kiosk.grant import Grant, digest_of, open_grant
 from kiosk.journal import Identity, Journal
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
-from kiosk.rights import GrantOutcome, held_epochs, release, release_forgotten, take_in
+from kiosk.rights import (
+    GrantOutcome,
+    forget_asked,
+    held_epochs,
+    held_subjects,
+    release,
+    release_forgotten,
+    release_unless_just_acquired,
+    take_in,
+)
 from kiosk.sync_state import SyncState
 from sync.client import CentralClient
 from sync.feed import load_changes
@@ -82,6 +91,8 @@ class SyncEngine:
         self._pusher = Pusher(home, ledger, identity.gen, client.push)
         self._keyset = keyset
         self._take_keyset = take_keyset
+        self._orphans_due = True
+        """Rights or holders have come or gone since orphans were last looked for, perhaps by another process."""
 
     def close(self) -> None:
         """Closes the connections."""
@@ -111,7 +122,7 @@ class SyncEngine:
             released += self.answer_recalls(answer)
             more, polls, waiting = answer.grants_more, polls + 1, answer.changes_waiting
         rows = self.fetch_changes() if waiting or not self.caches.is_sound() else 0
-        released += self.release_unused() + (self.release_orphans() if rows else 0)
+        released += self.release_unused() + self.release_orphans()
         if released:
             pushed += self.push_all()
         self.note_success(current=True)
@@ -133,6 +144,7 @@ class SyncEngine:
         gen = self.identity.gen
         acked_before = self.ledger.acked(gen)
         cursor = self._cursor()
+        begun_ms = unix_ms(self.clock.now())
         answer = self.client.poll(
             PollRequest(
                 gen=gen,
@@ -148,6 +160,8 @@ class SyncEngine:
         freezing.thaw(self.ledger)
         if answer.grants or answer.grants_reset:
             self._take_grants(answer)
+        if not answer.grants_more:
+            forget_asked(self.ledger, begun_ms)
         return answer
 
     def _cursor(self) -> str:
@@ -191,7 +205,9 @@ class SyncEngine:
             self.ledger, opened, kiosk=identity.kiosk, gen=identity.gen, grant_rev=answer.grant_rev
         )
         for (grant, _), outcome in zip(opened, outcomes, strict=True):
-            if outcome not in (GrantOutcome.TAKEN_IN, GrantOutcome.SAME):
+            if outcome is GrantOutcome.TAKEN_IN:
+                self._orphans_due = True
+            elif outcome is not GrantOutcome.SAME:
                 log.warning("grant of %s not taken in: %s", grant.right, outcome)
 
     def answer_recalls(self, answer: PollAnswer) -> int:
@@ -205,16 +221,26 @@ class SyncEngine:
     def release_orphans(self) -> int:
         """Gives back rights of holders and families that this kiosk's data does not know; answers how many.
 
-        They could not be spent here: nobody can be shown them. To be called when the data is complete.
+        They could not be spent here: nobody can be shown them. To be called when the data is complete; looks
+        only if something has changed since all were found in order. One that a tap fetched stays a while: its
+        holder may be known by that visit alone.
         """
-        held = [right for right, _ in held_epochs(self.ledger, self.identity.gen)]
-        missing = self.caches.current().missing_subjects({right.split("/")[0] for right in held})
-        orphans = [right for right in held if right.split("/")[0] in missing][:MOST_ORPHANS]
-        return sum(release(self._journal, right) is not None for right in orphans)
+        if not self._orphans_due:
+            return 0
+        held = held_subjects(self.ledger, self.identity.gen)
+        missing = self.caches.current().missing_subjects(held)
+        orphans = [right for subject in sorted(missing) for right in held[subject]]
+        released = sum(
+            release_unless_just_acquired(self._journal, right, FORGOTTEN_MS) is not None
+            for right in orphans[:MOST_ORPHANS]
+        )
+        self._orphans_due = len(orphans) > released
+        return released
 
     def fetch_changes(self, on_page: Callable[[int], None] = lambda rows: None) -> int:
         """Brings the cache up to date; answers how many rows changed. Raises CentralFault."""
         rows = load_changes(self.caches, self.client.changes, self._now_iso, on_page)
+        self._orphans_due = self._orphans_due or rows > 0
         doc = self.caches.current().keyset_doc()
         if doc:
             try:

@@ -15,7 +15,7 @@ from kiosk.journal import Identity
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
 from kiosk.ports import RightWord
-from kiosk.rights import take_in
+from kiosk.rights import note_asked, take_in
 
 if TYPE_CHECKING:  # the screen is up before the wire's libraries are loaded
     from sync.client import CentralClient
@@ -117,8 +117,10 @@ class CentralRights:
 
         ledger, client = self._open()
         request = RightsRequest(rights=rights[:MAX_RIGHTS])
+        # If the answer is lost, the grant comes by a poll, and is known as asked for all the same.
+        note_asked(ledger, request.rights, unix_ms(self._clock.now()))
         answer = client.ask_rights(request, timeout_s=self._deadline_s)
-        self._take_in(ledger, answer.answers)
+        self._take_in(ledger, answer.answers, request.rights)
         return {
             word.right: RightWord(
                 word.right, word.status, word.point or 0, word.kiosk or "", word.at or "", word.ref or ""
@@ -126,7 +128,7 @@ class CentralRights:
             for word in answer.answers
         }
 
-    def _take_in(self, ledger: Ledger, answers: list[RightAnswer]) -> None:
+    def _take_in(self, ledger: Ledger, answers: list[RightAnswer], asked: list[str]) -> None:
         keyset = self._keyset()
         opened: list[tuple[Grant, bytes]] = []
         for word in answers:
@@ -139,10 +141,11 @@ class CentralRights:
                 continue
             if grant.right == word.right:
                 opened.append((grant, word.grant))
-        if opened:
-            identity = self._identity
-            now_ms = unix_ms(self._clock.now())
-            take_in(ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms)
+        identity = self._identity
+        now_ms = unix_ms(self._clock.now())
+        take_in(
+            ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, answered=asked
+        )
 
     def _close(self) -> None:
         if self._ledger is not None:

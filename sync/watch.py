@@ -189,7 +189,7 @@ class Watch:
             rows = engine.fetch_changes(lambda count: self._say(event="progress", rows=count))
             engine.note_success(current=True)
             self._say(event="changed", rows=rows)
-            released += engine.release_orphans()
+        released += engine.release_orphans()
         if released or engine.ledger.waiting():
             self._something_to_push.set()
         nothing = not (changed or released or answer.grants)

@@ -18,7 +18,16 @@ from kiosk.grant import Grant
 from kiosk.journal_format import Record, decode, parse_ref
 from kiosk.journal_walk import verify_journal
 from kiosk.ledger import JOURNAL
-from kiosk.rights import GrantOutcome, held_epochs, release, release_forgotten
+from kiosk.rights import (
+    ASKED_KEPT_MS,
+    GrantOutcome,
+    forget_asked,
+    held_epochs,
+    note_asked,
+    release,
+    release_forgotten,
+    take_in,
+)
 from kiosk.values import Checks, Collector
 from tests.kiosk.ledger_bench import NOW_S, LedgerBench, grant
 
@@ -199,10 +208,33 @@ def test_an_acquired_right_goes_back_once_and_only_unused(bench: LedgerBench) ->
     assert [known[right].held for right in sorted(known)] == [False, True, True]
 
 
-def test_a_grant_that_came_by_poll_first_is_acquired_all_the_same(bench: LedgerBench) -> None:
-    bench.take_in(grant(RICE, 1))
+def test_a_grant_asked_for_is_acquired_also_if_it_comes_by_poll(bench: LedgerBench) -> None:
+    note_asked(bench.ledger, [RICE], NOW_S * 1000)
+    bench.take_in(grant(RICE, 1), grant("h2/beras/2026-11", 1))
     assert bench.take_in(grant(RICE, 1), acquired_ms=NOW_S * 1000) == [GrantOutcome.SAME]
+    assert release(bench.journal, "h2/beras/2026-11", only_acquired=True) is None  # placed here
     assert release(bench.journal, RICE, only_acquired=True) is not None
+    bench.take_in(grant(RICE, 2))  # placed here afterwards: nobody asked for it again
+    assert release(bench.journal, RICE, only_acquired=True) is None
+
+
+def test_what_is_held_keeps_the_way_in_which_it_came(bench: LedgerBench) -> None:
+    bench.take_in(grant(RICE, 1))
+    bench.take_in(grant(RICE, 1), grant(RICE, 2), acquired_ms=NOW_S * 1000)
+    assert release(bench.journal, RICE, only_acquired=True) is None
+    bench.take_in(grant("h2/beras/2026-11", 1), acquired_ms=NOW_S * 1000)
+    bench.take_in(grant("h2/beras/2026-11", 2))  # renewed while somebody looks at it
+    assert release(bench.journal, "h2/beras/2026-11", only_acquired=True) is not None
+
+
+def test_what_was_asked_for_is_forgotten_once_nothing_can_come_of_it(bench: LedgerBench) -> None:
+    asked_ms = NOW_S * 1000
+    note_asked(bench.ledger, [RICE, "h2/beras/2026-11"], asked_ms)
+    forget_asked(bench.ledger, asked_ms + ASKED_KEPT_MS)
+    take_in(bench.ledger, [], kiosk="IRM1", gen=1, answered=["h2/beras/2026-11"])
+    assert [row[0] for row in bench.ledger.rows("SELECT right FROM asked")] == [RICE]
+    forget_asked(bench.ledger, asked_ms + ASKED_KEPT_MS + 1)
+    assert bench.ledger.rows("SELECT right FROM asked") == []
 
 
 RIGHTS = st.sampled_from(["h1/beras/2026-11", "h2/beras/2026-11", "f7/gula/2026-11"])

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from kiosk import freezing, sync_state
+from kiosk.clock import unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.journal import Draft
 from kiosk.journal_walk import verify_journal
+from kiosk.rights import held_epochs, note_asked
 from sync.engine import SyncEngine
 from sync.pushing import BATCH_RECORDS
 from tests.kiosk.counter_world import World
@@ -267,6 +269,66 @@ def test_a_right_that_a_crashed_visit_fetched_goes_back_after_a_while(
     world: World, central: FakeCentral, engine: SyncEngine
 ) -> None:
     world.take_in(world.grant(), acquired=True)
+    assert engine.sync_now().released == 0
+    world.clock.at = world.clock.at.replace(hour=3)
+    assert engine.sync_now().released == 1
+
+
+def test_a_right_whose_answer_was_lost_goes_back_unused_and_one_placed_here_stays(
+    world: World, central: FakeCentral, engine: SyncEngine
+) -> None:
+    engine.sync_now()
+    note_asked(world.ledger, [RICE], unix_ms(world.clock.now()))  # the tap's own answer never came
+    central.give(world.grant(), world.grant("h1/gula/2026-11"))
+    assert engine.sync_now().released == 0
+    world.clock.at = world.clock.at.replace(hour=3)
+    assert engine.sync_now().released == 1
+    known = world.ledger.rights([RICE, "h1/gula/2026-11"])
+    assert [known[right].held for right in sorted(known)] == [False, True]
+    central.give(world.grant(n=2))  # placed here now
+    world.clock.at = world.clock.at.replace(hour=4)
+    assert engine.sync_now().released == 0
+
+
+def test_a_right_of_an_unknown_holder_goes_back_although_no_data_changes(
+    world: World, central: FakeCentral, engine: SyncEngine
+) -> None:
+    engine.sync_now()
+    central.give(world.grant("h5/beras/2026-11"), world.grant())
+    report = engine.sync_now()
+    assert (report.rows, report.released, report.waiting) == (0, 1, 0)
+    held = [right for right, _ in held_epochs(world.ledger, 1)]
+    assert held == [RICE]
+
+
+def test_orphans_that_a_stop_left_behind_go_back_at_the_next_start(
+    world: World, central: FakeCentral, engine: SyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    central.give(world.grant("h2/beras/2026-11"))
+    central.feed.put("p1", "holder", *holder(2, 1))
+    engine.sync_now()
+    central.feed.drop("p1", "holder", 2)
+    engine.poll(0.0)
+    engine.fetch_changes()  # and here the process was killed
+    again = make_engine(world, central)
+    assert again.sync_now().released == 1
+    again.close()
+
+
+def test_more_orphans_than_go_back_in_one_round_go_in_the_next(
+    world: World, central: FakeCentral, engine: SyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.engine.MOST_ORPHANS", 2)
+    central.give(*(world.grant(f"h{number}/beras/2026-11") for number in range(2, 7)))
+    assert [engine.sync_now().released for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_right_that_a_visit_just_fetched_is_no_orphan_yet(
+    world: World, central: FakeCentral, engine: SyncEngine
+) -> None:
+    engine.sync_now()
+    world.take_in(world.grant("h5/beras/2026-11"), acquired=True)
+    central.feed.put("p1", "holder", *holder(2, 1))
     assert engine.sync_now().released == 0
     world.clock.at = world.clock.at.replace(hour=3)
     assert engine.sync_now().released == 1

@@ -105,6 +105,34 @@ def test_a_grant_is_in_the_ledger_before_the_future_is_done(
     assert (known.held, known.acquired_ms > 0) == (True, True)
 
 
+def test_what_is_asked_is_kept_before_the_request_is_sent_until_the_answer_is_there(
+    world: World, rights: CentralRights, client: ScriptedClient
+) -> None:
+    def asked() -> list[str]:
+        return [row[0] for row in world.ledger.rows("SELECT right FROM asked ORDER BY right")]
+
+    seen: list[Any] = []
+
+    def lost(request: RightsRequest) -> RightsAnswer:
+        mine = world.home.ledger()  # this is the worker's thread
+        seen.append(mine.row("SELECT right FROM asked"))
+        mine.close()
+        raise CentralFault("central_unreachable", "cut off in the middle of the answer")
+
+    client.answer = lost
+    assert isinstance(rights.acquire([RICE]).exception(timeout=10), CentralFault)
+    assert (seen, asked()) == ([(RICE,)], [RICE])
+    world.take_in(world.grant())  # by poll
+    known = world.ledger.right(RICE)
+    assert known is not None
+    assert (known.acquired_ms > 0, asked()) == (True, [])
+    client.answer = lambda request: RightsAnswer(
+        answers=[RightAnswer(right=RICE, status="held", point=2, kiosk="HDM1")]
+    )
+    rights.acquire([RICE]).result(timeout=10)
+    assert asked() == []
+
+
 @pytest.mark.parametrize("data", [b"garbage", None])
 def test_a_grant_that_cannot_be_believed_is_none(
     world: World, rights: CentralRights, client: ScriptedClient, data: bytes | None
