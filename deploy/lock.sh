@@ -13,7 +13,7 @@ compile() { # lock, source, more options...
     env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_INDEX_URL PIP_CONFIG_FILE=/dev/null \
         .venv/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
         --no-emit-index-url --no-emit-find-links --no-annotate --output-file "$work/out" "$@" "$source"
-    { echo "# Made by \`make lock\` from $source."; cat "$work/out"; } >"$lock"
+    { echo "# Made by \`make lock\` from $source."; sed "/^#/d; /^\$/d" "$work/out"; } >"$lock"
 }
 compile requirements.lock deploy/requirements.in
 compile deploy/requirements-dev.lock deploy/requirements-dev.in --constraint requirements.lock
