@@ -82,6 +82,8 @@ class Program(BaseModel):
     sensitive: bool
     mode: ProgramMode
     tolerate: Tolerance | None
+    stock: bool = False
+    """Handed out only from stock slices that central allotted to the kiosk."""
 
     @field_validator("zone")
     @classmethod
