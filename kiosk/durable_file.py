@@ -49,6 +49,18 @@ def create(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise EnvironmentFault("write_failed", f"{path.name}: {fault.strerror}", file=path.name) from fault
 
 
+def remove(path: Path) -> None:
+    """Removes a file that need not be there, durable before it returns.
+
+    Raises EnvironmentFault ``write_failed``.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as fault:
+        raise EnvironmentFault("write_failed", f"{path.name}: {fault.strerror}", file=path.name) from fault
+
+
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with os.fdopen(handle, "wb") as file:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from kiosk.errors import OfficerFault
-from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
-from kiosk.ledger import PICKUPS, RIGHTS
+from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref, rolled_to
+from kiosk.ledger import PICKUPS, RIGHTS, SIGNING_KEYS
 
 
 def make_effect(connection: Any, record: Record) -> None:
@@ -25,6 +25,11 @@ def make_effect(connection: Any, record: Record) -> None:
         _void(connection, record)
     elif record.type == RELEASE:
         _release(connection, record)
+    elif public := rolled_to(record):
+        connection.execute(
+            f"INSERT INTO {SIGNING_KEYS} (gen, from_seq, public) VALUES (?, ?, ?)",
+            (record.gen, record.seq + 1, public),
+        )
 
 
 def recount(connection: Any, right: str, gen: int) -> None:

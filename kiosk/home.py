@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from kiosk import enrolment, keystore
 from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock
@@ -30,7 +32,7 @@ class Home:
             raise EnvironmentFault("not_enrolled", "this kiosk is not enrolled yet: kmc-kiosk enrol TICKET")
         self.path = path
         self.keys = keystore.load(path)
-        if self.keys.public() != bundle.enrolment.public:
+        if self.keys.signer_of(bundle.enrolment.public) is None:
             raise EnvironmentFault("keys_foreign", "the device keys are not those that were enrolled")
         self._bundle = bundle
         self._bundle_stamp = self._stamp()
@@ -60,7 +62,23 @@ class Home:
     def identity(self) -> Identity:
         """Who signs this kiosk's journal and requests."""
         enrolled = self._bundle.enrolment
-        return Identity(enrolled.kiosk, enrolled.gen, self.keys.signer())
+        first = self.signer_of(enrolled.public)
+        if first is None:
+            raise EnvironmentFault("keys_foreign", "the device keys are not those that were enrolled")
+        return Identity(enrolled.kiosk, enrolled.gen, first, self.signer_of)
+
+    def signer_of(self, public: bytes) -> Ed25519PrivateKey | None:
+        """The device key with that public key; looked for anew, since another process may have made it."""
+        found = self.keys.signer_of(public)
+        if found is None:
+            self.keys = keystore.load(self.path)
+            found = self.keys.signer_of(public)
+        return found
+
+    def signers(self) -> list[Ed25519PrivateKey]:
+        """Every device key that is on this device now, the newest first."""
+        self.keys = keystore.load(self.path)
+        return self.keys.signers()
 
     def ledger(self) -> Ledger:
         """A new connection to the ledger.

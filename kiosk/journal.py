@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.clock import Clock, unix_ms
 from kiosk.effects import make_effect
 from kiosk.errors import EnvironmentFault, OfficerFault
+from kiosk.generations import salvaged_upto
 from kiosk.journal_format import ZERO_HASH, Record, encode, record_hash, sign_record
-from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger, meta_of, put_meta
+from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger, meta_of, put_meta, signing_key
 
 SALT_BYTES = 16
 MAX_PRIVATE_CHARS = 1000
@@ -34,6 +35,19 @@ class Identity:
     kiosk: str
     gen: int
     key: Ed25519PrivateKey
+    """The key that the generation was enrolled with."""
+    rolled: Callable[[bytes], Ed25519PrivateKey | None] = lambda public: None
+    """The private key of a public one (raw, 32 bytes) that the key was rolled to."""
+
+    def signer(self, public: bytes) -> Ed25519PrivateKey:
+        """The key to sign with where ``public`` is in force; empty means the one enrolled.
+
+        Raises EnvironmentFault ``keys_missing``: the device key that this journal goes on with is not here.
+        """
+        key = self.rolled(public) if public else self.key
+        if key is None:
+            raise EnvironmentFault("keys_missing", "the key this journal was rolled to is not on this device")
+        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,8 @@ class Journal:
 
         ``decide`` gets the connection inside the transaction and returns the draft, or raises to append
         nothing. Raises what ``decide`` raises; OfficerFault ``text_too_long``, ``text_malformed`` for private
-        text; EnvironmentFault ``enrolled_again`` when this process is of an older generation, and others when
-        the disk refuses.
+        text; EnvironmentFault ``enrolled_again`` when this process is of an older generation,
+        ``ledger_salvaged`` when this one was damaged, and others when the disk refuses.
         """
         with self.ledger.writing() as connection:
             return self._append(connection, decide(connection))
@@ -80,6 +94,11 @@ class Journal:
         if current and int(current) != gen:
             raise EnvironmentFault(
                 "enrolled_again", "this kiosk was enrolled again: start the program anew", gen=int(current)
+            )
+        if salvaged_upto(connection, gen) is not None:
+            # What central has behind the cut would be forked by another record in its place.
+            raise EnvironmentFault(
+                "ledger_salvaged", "the ledger was damaged: this kiosk records nothing until enrolled again"
             )
         _check_private(draft.private)
         row = connection.execute(
@@ -121,7 +140,7 @@ class Journal:
                 record.ref,
                 payload,
                 record_hash(payload),
-                sign_record(payload, self.identity.key),
+                sign_record(payload, self.identity.signer(signing_key(connection, gen)[1])),
             ),
         )
         if draft.private:

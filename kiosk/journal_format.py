@@ -27,10 +27,11 @@ MAX_RECORD_BYTES: Final = 8 * 1024
 DISPENSE: Final = "dispense"
 VOID: Final = "void"
 RELEASE: Final = "release"
+KEY_ROLL: Final = "key_roll"
 TYPES: Final = frozenset(
     (
         DISPENSE, VOID, RELEASE, "refusal", "sign_in", "reveal", "reprint", "paper_dispense", "stock",
-        "clock_assertion", "approval", "key_roll", "note",
+        "clock_assertion", "approval", KEY_ROLL, "note",
     )
 )  # fmt: skip
 _MAX_INT: Final = 2**63 - 1
@@ -132,6 +133,12 @@ def verify_record(payload: bytes, signature: bytes, public: Ed25519PublicKey) ->
     """
     check_signature(payload, signature, public)
     return decode(payload)
+
+
+def rolled_to(record: Record) -> bytes:
+    """The raw public key (32 bytes) that signs from the next record on; empty unless this one rolls the key."""
+    public = record.detail.get("public") if record.type == KEY_ROLL else None
+    return public if isinstance(public, bytes) and len(public) == 32 else b""
 
 
 def pickup_ref(kiosk: str, gen: int, seq: int) -> str:

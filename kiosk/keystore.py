@@ -27,12 +27,15 @@ from kiosk.errors import EnvironmentFault
 CREDENTIAL_NAME = "kmc-kiosk.keys"
 FILE_NAME = "device.keys"
 PEPPER_FILE_NAME = "officer.pepper"
+RING_FILE_NAME = "device.ring"
 LEDGER_NAME = "ledger.db"
 MAX_FILE = 1024
+MAX_RING_FILE = 16 * 1024
 SIZE = 32
 
 _NAMES = ("database_key", "device_key", "officer_pepper", "nik_key")
 _PEPPER_LABEL = b"kmc/officer-pepper/1"
+_RING_LABEL = b"kmc/device-ring/1"
 
 
 class KeySource(StrEnum):
@@ -57,6 +60,8 @@ class DeviceKeys:
     nik_key: bytes
     """For keyed hashes of identity numbers."""
     source: KeySource = field(default=KeySource.FILE, compare=False)
+    ring: tuple[bytes, ...] = ()
+    """Seeds of device keys made later, oldest first: for a roll or another generation."""
 
     def __post_init__(self) -> None:
         if any(len(getattr(self, name)) != SIZE for name in _NAMES):
@@ -71,16 +76,29 @@ class DeviceKeys:
         return self.source is KeySource.FILE
 
     def signer(self) -> Ed25519PrivateKey:
-        """The device's private key as the crypto library takes it."""
+        """The device's first private key as the crypto library takes it."""
         return Ed25519PrivateKey.from_private_bytes(self.device_key)
 
     def public(self) -> bytes:
-        """The device's public key, raw, 32 bytes."""
-        return self.signer().public_key().public_bytes_raw()
+        """The device's first public key, raw, 32 bytes."""
+        return public_of(self.signer())
+
+    def signers(self) -> list[Ed25519PrivateKey]:
+        """Every device key that this device has, the newest first."""
+        return [Ed25519PrivateKey.from_private_bytes(seed) for seed in (*self.ring[::-1], self.device_key)]
+
+    def signer_of(self, public: bytes) -> Ed25519PrivateKey | None:
+        """The device key with that public key (raw, 32 bytes); None if it is not one of this device."""
+        return next((key for key in self.signers() if public_of(key) == public), None)
 
     def to_bytes(self) -> bytes:
         """What the file or the credential holds: a deterministic CBOR map."""
         return cose.encode({"v": 1} | {name: getattr(self, name) for name in _NAMES})
+
+
+def public_of(key: Ed25519PrivateKey) -> bytes:
+    """The raw public key, 32 bytes."""
+    return key.public_key().public_bytes_raw()
 
 
 def generate() -> DeviceKeys:
@@ -119,7 +137,28 @@ def load(home: Path, environment: Mapping[str, str] = os.environ) -> DeviceKeys:
         keys = _read(_contents(given, private=False), KeySource.SERVICE)
     else:
         keys = _read(_contents(home / FILE_NAME, private=True), KeySource.FILE)
-    return _with_stored_pepper(home, keys)
+    return _with_ring(home, _with_stored_pepper(home, keys))
+
+
+def add_device_key(home: Path, keys: DeviceKeys) -> DeviceKeys:
+    """Makes one more device key, durable before it returns; which key signs, the journal says.
+
+    It is kept in ``home/device.ring``, sealed under a key derived from the database key. Raises
+    EnvironmentFault ``write_failed``.
+    """
+    changed = replace(keys, ring=(*_with_ring(home, keys).ring, secrets.token_bytes(SIZE)))
+    durable_file.replace(
+        home / RING_FILE_NAME, _seal(keys, _RING_LABEL, cose.encode(list(changed.ring))), 0o400
+    )
+    return changed
+
+
+def forget_pepper(home: Path) -> None:
+    """Removes central's pepper: officers can sign in here again only after another enrolment.
+
+    Raises EnvironmentFault ``write_failed``.
+    """
+    durable_file.remove(home / PEPPER_FILE_NAME)
 
 
 def adopt_pepper(home: Path, keys: DeviceKeys, pepper: bytes) -> DeviceKeys:
@@ -129,9 +168,7 @@ def adopt_pepper(home: Path, keys: DeviceKeys, pepper: bytes) -> DeviceKeys:
     credential store cannot be rewritten by the kiosk. Raises EnvironmentFault ``write_failed``.
     """
     changed = replace(keys, officer_pepper=pepper)
-    nonce = secrets.token_bytes(12)
-    sealed = nonce + _pepper_cipher(keys).encrypt(nonce, pepper, _PEPPER_LABEL)
-    durable_file.replace(home / PEPPER_FILE_NAME, sealed, 0o400)
+    durable_file.replace(home / PEPPER_FILE_NAME, _seal(keys, _PEPPER_LABEL, pepper), 0o400)
     return changed
 
 
@@ -139,20 +176,43 @@ def _with_stored_pepper(home: Path, keys: DeviceKeys) -> DeviceKeys:
     path = home / PEPPER_FILE_NAME
     if not path.exists():
         return keys
-    sealed = _contents(path, private=True)
     try:
-        pepper = _pepper_cipher(keys).decrypt(sealed[:12], sealed[12:], _PEPPER_LABEL)
-        return replace(keys, officer_pepper=pepper)
+        return replace(keys, officer_pepper=_unseal(keys, _PEPPER_LABEL, _contents(path, private=True)))
     except (InvalidTag, ValueError):
         raise EnvironmentFault("keys_damaged", f"{path.name} does not open with these keys") from None
 
 
-def _pepper_cipher(keys: DeviceKeys) -> ChaCha20Poly1305:
+def _with_ring(home: Path, keys: DeviceKeys) -> DeviceKeys:
+    path = home / RING_FILE_NAME
+    if not path.exists():
+        return keys
+    try:
+        seeds = cose.decode(_unseal(keys, _RING_LABEL, _contents(path, private=True, most=MAX_RING_FILE)))
+        if not isinstance(seeds, list) or not all(
+            isinstance(one, bytes) and len(one) == SIZE for one in seeds
+        ):
+            raise ValueError("not a list of seeds")
+    except (InvalidTag, ValueError):
+        raise EnvironmentFault("keys_damaged", f"{path.name} does not open with these keys") from None
+    return replace(keys, ring=tuple(seeds))
+
+
+def _seal(keys: DeviceKeys, label: bytes, content: bytes) -> bytes:
+    nonce = secrets.token_bytes(12)
+    return nonce + _cipher(keys, label).encrypt(nonce, content, label)
+
+
+def _unseal(keys: DeviceKeys, label: bytes, sealed: bytes) -> bytes:
+    """Raises InvalidTag, ValueError."""
+    return _cipher(keys, label).decrypt(sealed[:12], sealed[12:], label)
+
+
+def _cipher(keys: DeviceKeys, label: bytes) -> ChaCha20Poly1305:
     """RFC 8439, under a key by HKDF-SHA-256 (RFC 5869)."""
-    return ChaCha20Poly1305(HKDF(SHA256(), SIZE, None, _PEPPER_LABEL).derive(keys.database_key))
+    return ChaCha20Poly1305(HKDF(SHA256(), SIZE, None, label).derive(keys.database_key))
 
 
-def _contents(path: Path, *, private: bool) -> bytes:
+def _contents(path: Path, *, private: bool, most: int = MAX_FILE) -> bytes:
     # Non-blocking, or a pipe in the file's place would hold the start for ever.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if private else 0)
     try:
@@ -168,7 +228,7 @@ def _contents(path: Path, *, private: bool) -> bytes:
         open_to_others = facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         if private and (open_to_others or facts.st_uid not in (os.geteuid(), 0)):
             raise EnvironmentFault("keys_exposed", f"{path.name} must be mode 0400 and the kiosk's own")
-        return os.read(handle, MAX_FILE + 1)
+        return os.read(handle, most + 1)
     except OSError as fault:
         raise EnvironmentFault("keys_damaged", f"{path.name}: {fault.strerror}") from None
     finally:

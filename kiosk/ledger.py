@@ -30,6 +30,7 @@ PICKUPS = "pickups"
 ACKNOWLEDGED = "acknowledged"
 OFFICER_DELAYS = "officer_delays"
 CARD_ISSUES = "card_issues"
+SIGNING_KEYS = "signing_keys"
 ANCHOR = "anchor"
 USB_EXPORTS = "usb_exports"
 ASKED = "asked"
@@ -138,6 +139,16 @@ def m003_rights_in_full(db: Database) -> None:
             WHERE epoch_incarnation = 0 AND epoch_n = 0
               AND seq > coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = p.gen), 0)
             GROUP BY program_id"""
+    )
+
+
+@migrations()
+def m004_signing_keys(db: Database) -> None:
+    """Which key signs from which record on, for generations whose key was rolled."""
+    db.conn.execute(
+        f"""CREATE TABLE {SIGNING_KEYS} (
+            gen INTEGER NOT NULL, from_seq INTEGER NOT NULL, public BLOB NOT NULL,
+            PRIMARY KEY (gen, from_seq)) WITHOUT ROWID"""
     )
 
 
@@ -253,6 +264,14 @@ def head_seq(connection: Any, gen: int) -> int:
     """Sequence number of a generation's newest record inside the caller's transaction; 0 if none."""
     row = connection.execute(f"SELECT max(seq) FROM {JOURNAL} WHERE gen = ?", (gen,)).fetchone()
     return int(row[0] or 0)
+
+
+def signing_key(connection: Any, gen: int) -> tuple[int, bytes]:
+    """The key a generation was last rolled to (raw public) and its first record; ``(0, b"")`` for none."""
+    row = connection.execute(
+        f"SELECT from_seq, public FROM {SIGNING_KEYS} WHERE gen = ? ORDER BY from_seq DESC LIMIT 1", (gen,)
+    ).fetchone()
+    return (int(row[0]), bytes(row[1])) if row else (0, b"")
 
 
 def put_meta(connection: Any, **values: str) -> None:
