@@ -18,7 +18,10 @@ STALE_GENERATION = "stale_generation"
 FROZEN_BY_CENTRAL = "kiosk_frozen"
 """Central keeps it from dispensing for now; over as soon as central speaks to it as usual."""
 
-_RANK = (FROZEN_BY_CENTRAL, STALE_GENERATION, ROLLED_BACK, FORKED, REVOKED)
+SALVAGED = "ledger_salvaged"
+"""The ledger was damaged: what could be read of it is sent, and nothing more is recorded."""
+
+_RANK = (FROZEN_BY_CENTRAL, STALE_GENERATION, ROLLED_BACK, FORKED, SALVAGED, REVOKED)
 
 
 def freeze(connection: Any, why: str) -> None:
