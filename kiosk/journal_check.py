@@ -20,11 +20,11 @@ from kiosk.journal_format import (
     decode,
     pickup_ref,
     record_hash,
+    rolled_to,
     verify_record,
 )
 
 MAX_FINDINGS: Final = 200
-KEY_ROLL: Final = "key_roll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Chain:
     keys: list[bytes] = field(default_factory=list)
     """Every key that has signed here, the first one first."""
     trusted: bool = True
-    """False behind a record whose own bytes cannot be believed: the next one's ``prev`` then proves nothing."""
+    """False behind a record whose bytes cannot be believed: the next one's ``prev`` then proves nothing."""
 
     def __post_init__(self) -> None:
         if self.public:
@@ -89,8 +89,7 @@ class Chain:
         return record
 
     def _roll(self, record: Record) -> None:
-        public = record.detail.get("public") if record.type == KEY_ROLL else None
-        if isinstance(public, bytes) and len(public) == 32:
+        if public := rolled_to(record):
             self.public = public
             self.keys.append(public)
 

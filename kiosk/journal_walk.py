@@ -57,8 +57,8 @@ def verify_journal(ledger: Ledger, kiosk: str = "") -> dict[str, Any]:
 
     Each generation is walked from its first record, or from the signed anchor of what was pruned. Answers
     ``records``, ``intact``, ``heads``, and of what does not hold ``findings`` (gen, seq, code, message; at
-    most MAX_FINDINGS) with the first of them as ``first_wrong``; also ``anchors`` and ``salvaged`` by
-    generation. Codes: those of ``Chain.take``, ``wrong_hash``, ``wrong_index``, ``wrong_effect``,
+    most MAX_FINDINGS) with the first of them as ``first_wrong``; where there are any, ``anchors`` and
+    ``salvaged`` by generation. Codes: those of ``Chain.take``, ``wrong_hash``, ``wrong_index``, ``wrong_effect``,
     ``private_text_changed``, ``fork`` where central acknowledged other bytes, ``cut_off``, ``bad_anchor``,
     ``overspend`` and ``wrong_balance`` of a right.
     """
@@ -66,17 +66,20 @@ def verify_journal(ledger: Ledger, kiosk: str = "") -> dict[str, Any]:
     for row in _all_rows(ledger):
         walk.take(row)
     walk.end()
-    answer = {
+    answer: dict[str, Any] = {
         "records": walk.records,
         "intact": not walk.findings,
         "heads": {
             str(gen): {"seq": one.seq, "hash": one.head.hex()} for gen, one in sorted(walk.chains.items())
         },
-        "anchors": {str(gen): seq for gen, seq in sorted(walk.anchors.items())},
-        "salvaged": {str(gen): seq for gen, seq in sorted(walk.salvaged.items())},
-        "findings": [finding.as_json() for finding in walk.findings[:MAX_FINDINGS]],
     }
-    return answer | ({"first_wrong": answer["findings"][0]} if walk.findings else {})
+    for name, places in (("anchors", walk.anchors), ("salvaged", walk.salvaged)):
+        if places:
+            answer[name] = {str(gen): seq for gen, seq in sorted(places.items())}
+    if walk.findings:
+        answer["findings"] = [finding.as_json() for finding in walk.findings[:MAX_FINDINGS]]
+        answer["first_wrong"] = answer["findings"][0]
+    return answer
 
 
 def export_lines(ledger: Ledger, kiosk: str) -> Iterator[dict[str, Any]]:
