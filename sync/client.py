@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from kiosk.clock import Clock
 from kiosk.errors import CentralFault
+from kiosk.keystore import public_of
 from sync.signature import KeyFor, keyid_of, new_nonce, open_answer, sign_request
 from sync.transport import is_address, new_session, number_of, send
 from sync.wire import (
@@ -31,6 +33,8 @@ UNSIGNED_CODES: Final = (
     "unknown_key", "bad_signature", "signature_missing", "body_too_large", "body_invalid",
 )  # fmt: skip
 """What central says before it knows who asks; nothing follows from them but trying again."""
+KEY_CODES: Final = ("bad_signature", "key_rolled")
+"""Central knows this kiosk by another key."""
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -58,11 +62,14 @@ class CentralClient:
         timeout_s: float = 10.0,
         ca_file: str = "",
         proxy: str = "",
+        other_keys: Callable[[], Sequence[Ed25519PrivateKey]] = tuple,
     ) -> None:
+        """``other_keys``: what else this device may sign with, where central knows it by another key."""
         self.url = url.rstrip("/")
         self.central_time: CentralTime | None = None
         self._keyid = keyid_of(kiosk, gen)
         self._key = key
+        self._other_keys = other_keys
         self._key_for = key_for
         self._clock = clock
         self._timeout_s = timeout_s
@@ -101,12 +108,46 @@ class CentralClient:
     def _call(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes:
         if not is_address(self.url):
             raise CentralFault("central_unreachable", "central's address is none", why="address")
+        try:
+            return self._signed_call(self._key, method, path, body, timeout_s)
+        except CentralFault as fault:
+            if fault.code not in KEY_CODES:
+                raise
+            answer = self._with_another_key(method, path, body, timeout_s)
+            if answer is None:
+                raise
+            return answer
+
+    def use_key(self, key: Ed25519PrivateKey) -> None:
+        """Signs with this key from now on: central has the record that names it."""
+        self._key = key
+
+    def _with_another_key(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes | None:
+        """The answer under a key that central knows, which is kept; None if it knows none of them."""
+        tried = public_of(self._key)
+        for key in self._other_keys():
+            if public_of(key) == tried:
+                continue
+            try:
+                answer = self._signed_call(key, method, path, body, timeout_s)
+            except CentralFault as fault:
+                if fault.code not in KEY_CODES:
+                    self._key = key
+                    raise
+                continue
+            self._key = key
+            return answer
+        return None
+
+    def _signed_call(
+        self, key: Ed25519PrivateKey, method: str, path: str, body: bytes, timeout_s: float
+    ) -> bytes:
         if self._session is None:
             self._session = new_session(self._ca_file, self._proxy)
         nonce = new_nonce()
         url = self.url + path
         headers = sign_request(
-            method, url, body, self._key, self._keyid, nonce=nonce, created=self._clock.now().timestamp()
+            method, url, body, key, self._keyid, nonce=nonce, created=self._clock.now().timestamp()
         )
         status, answer_headers, answer = send(self._session, method, url, headers, body, timeout_s)
         seal = open_answer_or_name_it(status, answer_headers, answer, nonce, self._key_for)

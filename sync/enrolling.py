@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk import enrolment, keystore
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kiosk import enrolment, key_roll, keystore
 from kiosk.clock import Clock
 from kiosk.enrolment import Enrolment, EnrolmentBundle
 from kiosk.errors import CentralFault, EnvironmentFault, OfficerFault
 from kiosk.journal import GENERATION_META
 from kiosk.journal_walk import public_key_meta
 from kiosk.keyset import open_keyset
+from kiosk.keystore import public_of
 from kiosk.ledger import LEDGER_FILE, Ledger
 from sync.client import open_answer_or_name_it, refused
 from sync.signature import ENROL_KEYID, new_nonce, sign_request
@@ -40,15 +43,47 @@ def enrol(
             raise
         keys = keystore.create(home)
     before = enrolment.load(home)
-    request = EnrolRequest(ticket=ticket, public=keys.public())
-    answer = _ask(url, request, keys, ticket, clock, ca_file, proxy)
+
+    def ask(signer: Ed25519PrivateKey) -> EnrolAnswer:
+        request = EnrolRequest(ticket=ticket, public=public_of(signer))
+        return _ask(url, request, signer, ticket, clock, ca_file, proxy)
+
+    signer = _known_key(keys, before)
+    try:
+        answer = ask(signer)
+    except CentralFault as fault:
+        # This device was a kiosk before: another generation begins with another key. One that is left over
+        # from an attempt whose answer was lost may be what the ticket was used with.
+        spare = _spare_key(home, keys, make=fault.code == "key_used")
+        if fault.code not in ("key_used", "ticket_used") or spare is None:
+            raise
+        keys, signer = spare, spare.signers()[0]
+        answer = ask(signer)
     roots = (answer.roots[0], answer.roots[1])
     enrolled = enrolment.open_enrolment(answer.enrolment, open_keyset(answer.keyset, roots))
     # Ledger and pepper first: a kiosk that is enrolled must have both, and until then a stop is mended by
     # repeating. From then on a ledger that is gone was lost, and is never made anew for the same generation.
-    _prepare_ledger(home, keys, before.enrolment if before else None, enrolled)
+    public = public_of(signer)
+    _prepare_ledger(home, keys, public, before.enrolment if before else None, enrolled)
     keystore.adopt_pepper(home, keys, answer.pepper)
-    return enrolment.save(home, answer.enrolment, answer.keyset, roots, url, device=keys.public())
+    return enrolment.save(home, answer.enrolment, answer.keyset, roots, url, device=public)
+
+
+def _known_key(keys: keystore.DeviceKeys, before: EnrolmentBundle | None) -> Ed25519PrivateKey:
+    """The key to try first: that of the enrolment there is, so that repeating it changes nothing."""
+    enrolled = keys.signer_of(before.enrolment.public) if before else None
+    return enrolled or keys.signer()
+
+
+def _spare_key(home: Path, keys: keystore.DeviceKeys, *, make: bool) -> keystore.DeviceKeys | None:
+    """The keys with one that has signed nothing yet as the newest; None if there is none and none to make."""
+    path = home / LEDGER_FILE
+    ledger = Ledger(path, keys.database_key) if path.exists() else None
+    try:
+        return key_roll.spare_key(home, ledger) if make or key_roll.has_spare_key(home, ledger) else None
+    finally:
+        if ledger is not None:
+            ledger.close()
 
 
 def _checked(url: str) -> str:
@@ -58,14 +93,14 @@ def _checked(url: str) -> str:
 
 
 def _prepare_ledger(
-    home: Path, keys: keystore.DeviceKeys, before: Enrolment | None, enrolled: Enrolment
+    home: Path, keys: keystore.DeviceKeys, public: bytes, before: Enrolment | None, enrolled: Enrolment
 ) -> None:
     """Makes or opens the ledger for this enrolment.
 
     Raises CentralFault ``enrolment_refused``; EnvironmentFault ``ledger_missing`` when this very generation
     had one, ``ledger_foreign`` when it is another kiosk's.
     """
-    if enrolled.public != keys.public():
+    if enrolled.public != public:
         raise CentralFault("enrolment_refused", "central enrolled another key", why="another_device")
     same = before is not None and (before.kiosk, before.gen) == (enrolled.kiosk, enrolled.gen)
     ledger = Ledger(home / LEDGER_FILE, keys.database_key, create=not same)
@@ -77,7 +112,7 @@ def _prepare_ledger(
                 **{
                     "kiosk": enrolled.kiosk,
                     GENERATION_META: str(enrolled.gen),
-                    public_key_meta(enrolled.gen): keys.public().hex(),
+                    public_key_meta(enrolled.gen): public.hex(),
                     "frozen": "",
                     "grant_rev": "0",
                 }
@@ -97,7 +132,7 @@ def make_home(home: Path) -> None:
 def _ask(
     url: str,
     request: EnrolRequest,
-    keys: keystore.DeviceKeys,
+    signer: Ed25519PrivateKey,
     ticket: str,
     clock: Clock,
     ca_file: str,
@@ -107,7 +142,7 @@ def _ask(
     nonce = new_nonce()
     target = url + "/v1/enrol"
     headers = sign_request(
-        "POST", target, body, keys.signer(), ENROL_KEYID, nonce=nonce, created=clock.now().timestamp()
+        "POST", target, body, signer, ENROL_KEYID, nonce=nonce, created=clock.now().timestamp()
     )
     with new_session(ca_file, proxy) as session:
         status, answer_headers, answer_body = send(session, "POST", target, headers, body, 20.0)

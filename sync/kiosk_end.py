@@ -49,6 +49,7 @@ def make_client(home: Home, address: CentralAddress, clock: Clock) -> CentralCli
         timeout_s=address.timeout_s,
         ca_file=address.ca_file,
         proxy=address.proxy,
+        other_keys=home.signers,
     )
 
 
