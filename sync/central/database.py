@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -68,7 +69,7 @@ class Database:
             with self.transaction("BEGIN") as connection:
                 yield connection
         except OperationalError as fault:
-            raise _unavailable(fault) from fault
+            raise _unavailable(fault.orig) from fault
 
     def write(self, work: Callable[[Connection], T], *, quiet: bool = False) -> T:
         """Runs ``work`` in one transaction and commits; runs it again if another transaction was in its way.
@@ -84,10 +85,11 @@ class Database:
             try:
                 with self.transaction("BEGIN IMMEDIATE") as connection:
                     result = work(connection)
-            except DBAPIError as fault:
-                if not _passing(fault):
-                    if isinstance(fault, OperationalError):
-                        raise _unavailable(fault) from fault
+            except (DBAPIError, psycopg.Error) as fault:
+                original = fault.orig if isinstance(fault, DBAPIError) else fault
+                if not _passing(original):
+                    if isinstance(fault, OperationalError | psycopg.OperationalError):
+                        raise _unavailable(original) from fault
                     raise
                 if time.monotonic() >= give_up:
                     raise EnvironmentFault("database_busy", f"gave up after {GIVE_UP_S:.0f} s") from fault
@@ -126,15 +128,14 @@ def _set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _passing(fault: DBAPIError) -> bool:
-    original = fault.orig
+def _passing(original: BaseException | None) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         return original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(original, "sqlstate", None) in _RETRIED_STATES
 
 
-def _unavailable(fault: OperationalError) -> EnvironmentFault:
-    return EnvironmentFault("database_unavailable", str(fault.orig).splitlines()[0])
+def _unavailable(original: BaseException | None) -> EnvironmentFault:
+    return EnvironmentFault("database_unavailable", (str(original).splitlines() or [""])[0])
 
 
 def is_duplicate(fault: IntegrityError) -> bool:

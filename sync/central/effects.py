@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
 from sync.central import placement, right_rows, rights
 from sync.central.acquire import WANTED_S
+from sync.central.bulk import insert_rows
 from sync.central.feed import FeedChanges
 from sync.central.lines import Lines
 from sync.central.models import case, grant_log, pickup
@@ -94,8 +95,7 @@ class Effects:
             right_rows.tell(self.changes, row, self.kiosks)
         right_rows.add(self._connection, [row for row in touched if row.right in self._fresh])
         right_rows.save(self._connection, [row for row in touched if row.right not in self._fresh])
-        if self._new_pickups:
-            self._connection.execute(insert(pickup), list(self._new_pickups.values()))
+        insert_rows(self._connection, pickup, list(self._new_pickups.values()))
         if self._voided:
             self._connection.execute(
                 update(pickup).where(pickup.c.ref == bindparam("voided_ref")).values(voided=True),

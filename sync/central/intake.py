@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, insert, select, update
 
 from kiosk.errors import CentralFault
 from sync.central import kiosk_rows, rights
+from sync.central.bulk import insert_rows
 from sync.central.effects import Effects
 from sync.central.lines import branch_mark
 from sync.central.models import journal, journal_branch, journal_private, kiosk_gen
@@ -62,8 +62,9 @@ def push(central: Central, kiosk_id: str, request: JournalRequest) -> JournalAns
         ).scalar()
     if public is None:
         raise CentralFault("unknown_gen", f"{kiosk_id} has no generation {request.gen}")
-    key = Ed25519PublicKey.from_public_bytes(public)
-    checked = check_all(request.records, request.from_seq, kiosk_id, request.gen, key)
+    checked = check_all(
+        request.records, request.from_seq, kiosk_id, request.gen, bytes(public), central.verify
+    )
     work = partial(_take, central, kiosk_id, request.gen, request.from_seq, checked, request.private)
     return central.database.write(work)
 
@@ -199,10 +200,8 @@ def _store(connection: Connection, kiosk_id: str, gen: int, now: int, outcome: _
     rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for item, branch in outcome.added:
         rows[bool(branch)].append(_row(kiosk_id, gen, now, item))
-    if rows[False]:
-        connection.execute(insert(journal), rows[False])
-    if rows[True]:
-        connection.execute(insert(journal_branch), rows[True])
+    insert_rows(connection, journal, rows[False])
+    insert_rows(connection, journal_branch, rows[True])
     for item in outcome.replaced:
         place = (journal.c.kiosk == kiosk_id) & (journal.c.gen == gen) & (journal.c.seq == item.seq)
         damaged = connection.execute(select(journal).where(place)).mappings().one()

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from kiosk import cose, journal_format
 from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record
 from kiosk.period import split_right
+from sync.central.record_parse import parse, signed_bytes
+from sync.central.verifying import Signed, Verify, verify_here
 from sync.wire import SignedRecord
 
 PAPER: Final = "paper_dispense"
@@ -45,24 +45,29 @@ class Checked:
 
 
 def check_all(
-    records: Sequence[SignedRecord], from_seq: int, kiosk: str, gen: int, public: Ed25519PublicKey
+    records: Sequence[SignedRecord],
+    from_seq: int,
+    kiosk: str,
+    gen: int,
+    public: bytes,
+    verify: Verify = verify_here,
 ) -> list[Checked]:
-    """Each record with its verdict; raises nothing for bad content."""
+    """Each record with its verdict; raises nothing for bad content. ``public`` is a raw Ed25519 key."""
+    verdicts = verify([Signed(public, item.signature, signed_bytes(item.record)) for item in records])
     return [
-        _check(item.record, item.signature, from_seq + index, kiosk, gen, public)
-        for index, item in enumerate(records)
+        _check(item.record, item.signature, from_seq + index, kiosk, gen, bool(holds))
+        for index, (item, holds) in enumerate(zip(records, verdicts, strict=True))
     ]
 
 
-def _check(
-    payload: bytes, signature: bytes, seq: int, kiosk: str, gen: int, public: Ed25519PublicKey
-) -> Checked:
+def _check(payload: bytes, signature: bytes, seq: int, kiosk: str, gen: int, holds: bool) -> Checked:
     hashed = journal_format.record_hash(payload)
+    if not holds:
+        return Checked(seq, payload, signature, hashed, None, None, BAD_SIGNATURE)
     try:
-        record = journal_format.verify_record(payload, signature, public)
+        record = parse(payload)
     except cose.SignedDataFault as fault:
-        prev = None if fault.code == BAD_SIGNATURE else prev_of(payload)
-        return Checked(seq, payload, signature, hashed, prev, None, fault.code)
+        return Checked(seq, payload, signature, hashed, prev_of(payload), None, fault.code)
     why = _meaning_fault(record)
     if (record.kiosk, record.gen, record.seq) != (kiosk, gen, seq):
         why = "identity"

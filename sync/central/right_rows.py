@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, select
 
+from sync.central.bulk import insert_rows, update_rows
 from sync.central.feed import FeedChanges
 from sync.central.models import kiosk, kiosk_gen, rights
 from sync.wire import point_bucket
@@ -156,24 +157,12 @@ def of_row(row: Mapping[Any, Any]) -> Right:
 
 def add(connection: Connection, rows: Sequence[Right]) -> None:
     """Inserts new rights."""
-    if rows:
-        connection.execute(insert(rights), [_values(row) for row in rows])
+    insert_rows(connection, rights, [_values(row) for row in rows])
 
 
 def save(connection: Connection, rows: Sequence[Right]) -> None:
     """Writes changed rights back."""
-    if not rows:
-        return
-    changed = update(rights).where(rights.c.right == bindparam("key_right"))
-    changed = changed.values({name: bindparam(f"new_{name}") for name in _FIELDS if name != "right"})
-    connection.execute(
-        changed,
-        [
-            {"key_right": row.right}
-            | {f"new_{name}": getattr(row, name) for name in _FIELDS if name != "right"}
-            for row in rows
-        ],
-    )
+    update_rows(connection, rights, ("right",), [_values(row) for row in rows])
 
 
 def tell(changes: FeedChanges, row: Right, kiosks: Kiosks) -> None:

@@ -10,11 +10,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from kiosk import grant as grants
 from kiosk.grant import Grant, Term
 from sync.central import right_rows
+from sync.central.bulk import insert_rows
 from sync.central.feed import FeedChanges
 from sync.central.models import grant_log, kiosk, rights
 from sync.central.right_rows import Kiosk, Kiosks, Right
@@ -66,7 +67,7 @@ def hand_over(
             }
         )
         right_rows.tell(changes, row, kiosks)
-    connection.execute(insert(grant_log), log)
+    insert_rows(connection, grant_log, log)
     right_rows.save(connection, rows)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from types import FrameType
 
 import uvicorn
@@ -14,6 +15,7 @@ from kiosk.errors import EnvironmentFault
 from sync.central.api import make_app
 from sync.central.poll import Hub
 from sync.central.state import Central
+from sync.central.verifying import VerifyPool, spare_cores
 
 GRACE_S = 3
 
@@ -45,8 +47,9 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
         except OSError as fault:
             raise EnvironmentFault("port_taken", f"{host}:{port}: {fault.strerror}") from fault
         hub = Hub()
+        pool = VerifyPool(spare_cores())
         config = uvicorn.Config(
-            make_app(central, hub),
+            make_app(replace(central, verify=pool.verify), hub),
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -56,7 +59,7 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
         )
         name = f"[{host}]" if ":" in host else host
         listening(f"http://{name}:{bound.getsockname()[1]}")
-        with _signals_end_it():
+        with _signals_end_it(), closing(pool):
             _Server(config, hub).run(sockets=[bound])
 
 

@@ -25,6 +25,7 @@ from kiosk.values import Mode
 from sync.central import migration, settings
 from sync.central.database import Database
 from sync.central.feed import FeedChanges
+from sync.central.verifying import Verify, verify_here
 from sync.wire import CITY, to_base64
 
 KEYS_FOLDER: Final = "keys"
@@ -68,6 +69,8 @@ class Central:
     incarnation: int
     clock: Callable[[], float] = field(default=time.time)
     """Unix seconds."""
+    verify: Verify = field(default=verify_here)
+    """Checks the signatures of records."""
 
     def now(self) -> int:
         """Unix seconds."""
