@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -349,6 +350,10 @@ def run(
 
     def ready(window: KioskWindow) -> None:
         rights.prepare()
+        window.prepare()
+        # What is there now stays: the collector would walk through all of it in the middle of some tap.
+        gc.collect()
+        gc.freeze()
         if on_ready is not None:
             on_ready(window)
 

@@ -217,6 +217,10 @@ class Cache(DatabaseFile):
         marks = ", ".join("?" * len(ids))
         return dict(self.rows(f'SELECT id, doc FROM "program" WHERE id IN ({marks})', *ids))
 
+    def all_program_docs(self) -> dict[str, str]:
+        """The JSON documents of all programs, by id."""
+        return dict(self.rows('SELECT id, doc FROM "program"'))
+
     def guardians(self, child_id: int) -> list[Guardianship]:
         """Every guardianship of a child, also ended ones."""
         return [

@@ -184,6 +184,7 @@ def run_sync(arguments: argparse.Namespace) -> int:
     loaded = settings_or_fault()
     home, address, clock = Home(loaded.home), central_address(loaded), SystemClock()
     if arguments.watch:
+        os.nice(10)  # a large download may busy this process, never the screen
         wait_s = loaded.settings.central.poll_wait_s
         return Watch(
             lambda: make_engine(home, address, clock), sys.stdout, sys.stdin, poll_wait_s=wait_s

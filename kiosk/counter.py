@@ -19,7 +19,7 @@ from kiosk.cache import Cache
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, from_unix_ms, unix_ms
 from kiosk.credential import VerifiedCard, check_standing, verify
-from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask
+from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
 from kiosk.enrolment import Enrolment
 from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.journal import Draft, Journal
@@ -100,6 +100,12 @@ class Counter:
         """Closes the connections."""
         self._caches.close()
         self._ledger.close()
+
+    def prepare(self) -> None:
+        """Parses the programs, so that the first card is read as fast as the next one."""
+        cache = self._cache_or_none()
+        for program_id, doc in cache.all_program_docs().items() if cache else ():
+            sound_program(program_id, doc)
 
     # -- cards --
 

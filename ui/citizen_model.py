@@ -9,6 +9,7 @@ from PySide6.QtQml import QmlElement
 
 from kiosk.errors import CardFault, KioskError
 from kiosk.values import CardRead, Medium, Visit
+from ui.counter_port import CounterPort
 from ui.program_rows import CITIZEN_ROW, POOL, citizen_rows, hides_person
 from ui.rows import Rows
 from ui.schedule import Alarms, Schedule
@@ -42,6 +43,8 @@ class CitizenModel(QObject):
         self._stage = "attract"
         self._fault = ""
         self._visit: Visit | None = None
+        self._left: list[Visit] = []
+        self._room = 0
         self._last: tuple[CardRead, float] | None = None
         self._turn = 0
         self._pending = False
@@ -105,6 +108,21 @@ class CitizenModel(QObject):
     def rows(self) -> Rows:
         """The programs."""
         return self._rows
+
+    @Slot(int)
+    def setRoom(self, rows: int) -> None:
+        """How many rows a page has room for at most: those are painted first, the rest right after."""
+        self._room = rows
+
+    def painted(self) -> None:
+        """A frame has been painted: what it did not need is done now."""
+        if self._stage != "result":
+            return
+        self._tell_left()
+        before = len(self._rows)
+        self._rows.settle()
+        if len(self._rows) != before:
+            self.changed.emit()
 
     def set_reader_fault(self, code: str) -> None:
         """No reader works any more (its fault code), or one does again (empty)."""
@@ -211,8 +229,8 @@ class CitizenModel(QObject):
             self._leave_visit()
             self.languageReset.emit()
         self._visit = visit
-        self._rows.show(citizen_rows(visit))
-        self._become("result")
+        self._rows.show(citizen_rows(visit), self._room)
+        self._set_stage("result")
         self._arm()
         self.feedback.emit("ok")
         self.resultSet.emit()
@@ -232,6 +250,10 @@ class CitizenModel(QObject):
             self.languageReset.emit()
 
     def _become(self, stage: str) -> None:
+        self._set_stage(stage)
+        self.changed.emit()
+
+    def _set_stage(self, stage: str) -> None:
         self._stage = stage
         if stage != "reading":
             self._alarms.cancel("reading")
@@ -242,17 +264,28 @@ class CitizenModel(QObject):
             self._warning = False
         if stage in ("attract", "reading"):
             self._alarms.cancel("end")
-        self.changed.emit()
 
     def _drop_visit(self) -> None:
         if self._visit is not None:
             self._leave_visit()
             self._rows.show([])
+        self._tell_left()
 
     def _leave_visit(self) -> None:
         visit, self._visit = self._visit, None
         if visit is not None:
-            self._worker.tell(lambda counter: counter.leave(visit), "leaving a visit")
+            self._left.append(visit)
+
+    def _tell_left(self) -> None:
+        """Not before the next result is painted: the counter's thread would take its time from the screen."""
+        left, self._left = self._left, []
+
+        def leave(counter: CounterPort) -> None:
+            for visit in left:
+                counter.leave(visit)
+
+        if left:
+            self._worker.tell(leave, "leaving a visit")
 
     def _arm(self) -> None:
         self._alarms.cancel("count")

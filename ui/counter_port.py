@@ -16,6 +16,9 @@ NO_CHECKS = Checks()
 class CounterPort(Protocol):
     """Made, called and closed in one worker thread only; calls raise the families of ``kiosk.errors``."""
 
+    def prepare(self) -> None:
+        """Do ahead what the first read would wait for."""
+
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
         """Trust a card and list its programs. Raises CardFault, EnvironmentFault."""
 

@@ -35,14 +35,35 @@ class Rows(QAbstractListModel):
         self._pooled = pool > 0
         self._rows: list[dict[str, Any]] = [dict(blank) for _ in range(pool)]
         self._used = 0
+        self._later: list[dict[str, Any]] | None = None
 
-    def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Become these rows; every row has every role."""
+    def show(self, rows: Sequence[Mapping[str, Any]], at_first: int = 0) -> None:
+        """Become these rows; every row has every role.
+
+        With ``at_first`` a pooled list is only so long until ``settle``, and what it does not use keeps what
+        it held, unseen: each row that changes is laid out before the next frame, seen or not.
+        """
         fresh = [{name: row[name] for name in self._blank} for row in rows]
+        self._later = None
+        if self._pooled and at_first > 0:
+            self._later = fresh
+            self._become(fresh[:at_first], whole=False)
+        else:
+            self._become(fresh, whole=True)
+
+    def settle(self) -> None:
+        """Become all that was shown last; to be called when the frame with the first rows is painted."""
+        if self._later is not None:
+            fresh, self._later = self._later, None
+            self._become(fresh, whole=True)
+
+    def _become(self, fresh: list[dict[str, Any]], *, whole: bool) -> None:
         moved = self._used != len(fresh)
         self._used = len(fresh)
-        if self._pooled:
-            fresh += [dict(self._blank) for _ in range(len(self._rows) - len(fresh))]
+        if self._pooled and not whole:
+            fresh = fresh + self._rows[len(fresh) :]
+        elif self._pooled:
+            fresh = fresh + [dict(self._blank) for _ in range(len(self._rows) - len(fresh))]
         moved = self._put_on_top(fresh) or moved
         kept = min(len(self._rows), len(fresh))
         if len(self._rows) > len(fresh):

@@ -158,6 +158,10 @@ class KioskWindow(QObject):
         else:
             self.view.show()
 
+    def prepare(self) -> None:
+        """Do ahead what the first tap would wait for; to be called when the window is ready."""
+        self.worker.tell(lambda counter: counter.prepare(), "preparing the first read")
+
     def post_reader_event(self, notice: ReaderNotice) -> None:
         """Hand over what a reader saw; from any thread."""
         self._noticed.emit(notice)
@@ -209,6 +213,7 @@ class KioskWindow(QObject):
             self._ready_told = True
             self.ready.emit()
         self.officer.painted()
+        self.citizen.painted()
 
     @Slot()
     def _status_read(self) -> None:

@@ -211,6 +211,9 @@ class ScriptedCounter:
         self._numbers += 1
         return replace(visit, visit_id=f"v{self._numbers}")
 
+    def prepare(self) -> None:
+        self._called("prepare")
+
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
         self._called("read", read, session)
         found = self.visits.get(read.payload, CardFault("card_unknown_holder"))

@@ -101,6 +101,26 @@ def test_a_pooled_list_is_emptied_and_never_rebuilt(application: QGuiApplication
     assert (added.count(), removed.count()) == (1, 0)
 
 
+def test_a_pooled_list_shows_what_fits_first_and_the_rest_when_that_is_painted(
+    application: QGuiApplication,
+) -> None:
+    parent = QObject()
+    rows = Rows({"a": ""}, parent, pool=4)
+    rows.show([{"a": name} for name in ("SITI", "BUDI", "SRI", "TONO")])
+    told = QSignalSpy(rows.dataChanged)
+    rows.show([{"a": "ANI"}, {"a": "ADI"}, {"a": "EKO"}], at_first=2)
+    assert ([rows.row(n)["a"] for n in range(len(rows))], told.count()) == (["ANI", "ADI"], 2)
+    rows.settle()
+    assert [rows.row(n)["a"] for n in range(rows.rowCount())] == ["ANI", "ADI", "EKO", ""]
+    assert (len(rows), told.count()) == (3, 4)
+    rows.settle()
+    assert told.count() == 4
+    rows.show([{"a": "BUDI"}], at_first=2)
+    rows.show([])
+    rows.settle()
+    assert [rows.row(n)["a"] for n in range(rows.rowCount())] == [""] * 4
+
+
 def test_one_high_beep_or_two_low_ones(tmp_path: Path) -> None:
     def crossings(samples: bytes) -> int:
         values = [

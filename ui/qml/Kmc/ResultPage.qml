@@ -22,6 +22,10 @@ Rectangle {
     readonly property real grow: citizen.rowCount * rowRoom(1.4) <= list.height ? 1.4
                                  : citizen.rowCount * rowRoom(1.2) <= list.height ? 1.2 : 1
 
+    // No page holds more rows than this: each has a line for its name and one for its state, at least.
+    readonly property real leastRow: Math.floor(2 * 0.95 * line.height) + Theme.mm(3)
+    readonly property int room: Math.ceil((list.height + list.gap) / (leastRow + list.gap))
+
     function rowRoom(by: real): real {
         return 3 * 1.2 * Theme.cap(Theme.body * by) + Theme.mm(5.2);
     }
@@ -31,8 +35,15 @@ Rectangle {
             list.page = Math.max(0, Math.min(list.pages - 1, list.page + step));
     }
 
+    FontMetrics {
+        id: line
+        font.family: Theme.family
+        font.pixelSize: Theme.cap(Theme.body)
+    }
+
     color: Theme.paper
     onVisitIdChanged: list.page = 0
+    onRoomChanged: citizen.setRoom(room)
 
     Rectangle {
         id: head
