@@ -6,7 +6,6 @@ signed record, and makes the record's effect on rights and pickups. No right is 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from kiosk.clock import Clock, unix_ms
 from kiosk.effects import make_effect
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.generations import salvaged_upto
-from kiosk.journal_format import ZERO_HASH, Record, encode, record_hash, sign_record
+from kiosk.journal_format import ZERO_HASH, Record, commitment, encode, record_hash, sign_record
 from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger, meta_of, put_meta, signing_key
 
 SALT_BYTES = 16
@@ -151,11 +150,6 @@ class Journal:
         make_effect(connection, record)
         _raise_highest_wall(connection, now_ms)
         return record
-
-
-def commitment(salt: bytes, text: str) -> bytes:
-    """SHA-256 over salt and text: binds private text that can be erased without breaking the chain."""
-    return hashlib.sha256(salt + text.encode()).digest()
 
 
 def _check_private(text: str) -> None:

@@ -28,10 +28,14 @@ DISPENSE: Final = "dispense"
 VOID: Final = "void"
 RELEASE: Final = "release"
 KEY_ROLL: Final = "key_roll"
+STOCK: Final = "stock"
+CLOCK_ASSERTION: Final = "clock_assertion"
+EVERY_RIGHT: Final = "*"
+"""A release's right when a kiosk retires: all that its generation holds, up to the highest epoch."""
 TYPES: Final = frozenset(
     (
-        DISPENSE, VOID, RELEASE, "refusal", "sign_in", "reveal", "reprint", "paper_dispense", "stock",
-        "clock_assertion", "approval", KEY_ROLL, "note",
+        DISPENSE, VOID, RELEASE, "refusal", "sign_in", "reveal", "reprint", "paper_dispense", STOCK,
+        CLOCK_ASSERTION, "approval", KEY_ROLL, "note",
     )
 )  # fmt: skip
 _MAX_INT: Final = 2**63 - 1
@@ -113,6 +117,11 @@ def record_hash(payload: bytes) -> bytes:
     return hashlib.sha256(payload).digest()
 
 
+def commitment(salt: bytes, text: str) -> bytes:
+    """SHA-256 over salt and text: binds private text that can be erased without breaking the chain."""
+    return hashlib.sha256(salt + text.encode()).digest()
+
+
 def sign_record(payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """The kiosk's 64-byte signature over a record's bytes."""
     return key.sign(cose.to_be_signed(b"", payload, CONTEXT))
@@ -136,7 +145,7 @@ def verify_record(payload: bytes, signature: bytes, public: Ed25519PublicKey) ->
 
 
 def rolled_to(record: Record) -> bytes:
-    """The raw public key (32 bytes) that signs from the next record on; empty unless this one rolls the key."""
+    """The raw public key (32 bytes) that signs from the next record on; empty if this rolls no key."""
     public = record.detail.get("public") if record.type == KEY_ROLL else None
     return public if isinstance(public, bytes) and len(public) == 32 else b""
 

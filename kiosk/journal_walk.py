@@ -12,9 +12,8 @@ from kiosk.clock import from_unix_ms
 from kiosk.cose import SignedDataFault
 from kiosk.errors import EnvironmentFault
 from kiosk.generations import first_key, public_key_meta, read_anchor, salvaged_upto
-from kiosk.journal import commitment
 from kiosk.journal_check import MAX_FINDINGS, Chain, Finding
-from kiosk.journal_format import Record, decode, pickup_ref, record_hash
+from kiosk.journal_format import Record, commitment, decode, pickup_ref, record_hash
 from kiosk.ledger import ACKNOWLEDGED, ANCHOR, JOURNAL, JOURNAL_PRIVATE, PICKUPS, RIGHTS, Ledger
 
 __all__ = ["export_lines", "list_records", "public_key_meta", "verify_journal"]
@@ -58,9 +57,9 @@ def verify_journal(ledger: Ledger, kiosk: str = "") -> dict[str, Any]:
     Each generation is walked from its first record, or from the signed anchor of what was pruned. Answers
     ``records``, ``intact``, ``heads``, and of what does not hold ``findings`` (gen, seq, code, message; at
     most MAX_FINDINGS) with the first of them as ``first_wrong``; where there are any, ``anchors`` and
-    ``salvaged`` by generation. Codes: those of ``Chain.take``, ``wrong_hash``, ``wrong_index``, ``wrong_effect``,
-    ``private_text_changed``, ``fork`` where central acknowledged other bytes, ``cut_off``, ``bad_anchor``,
-    ``overspend`` and ``wrong_balance`` of a right.
+    ``salvaged`` by generation. Codes: those of ``Chain.take``, ``wrong_hash``, ``wrong_index``,
+    ``wrong_effect``, ``private_text_changed``, ``fork`` where central acknowledged other bytes, ``cut_off``,
+    ``bad_anchor``, ``overspend`` and ``wrong_balance`` of a right.
     """
     walk = _Walk(ledger, kiosk or ledger.meta("kiosk"))
     for row in _all_rows(ledger):

@@ -30,3 +30,15 @@ class RightsSource(Protocol):
     def wake(self) -> None:
         """Says that there is something to send; never waits."""
         ...
+
+
+class RollbackCounter(Protocol):
+    """Counts up and never down, outside the disk: what an old image of the disk cannot take back."""
+
+    def value(self) -> int:
+        """Its value; 0 if it was never raised. Raises EnvironmentFault ``rollback_counter_failed``."""
+        ...
+
+    def advance(self, to: int) -> None:
+        """Raises it to ``to`` at least. Raises EnvironmentFault ``rollback_counter_failed``."""
+        ...

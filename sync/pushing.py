@@ -18,6 +18,7 @@ from kiosk import freezing
 from kiosk.acknowledgement import Acknowledged, acknowledge
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
+from kiosk.generations import anchor_place
 from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger
 from sync.wire import JournalAnswer, JournalRequest, PrivateNote, SignedRecord
 
@@ -89,7 +90,9 @@ class Pusher:
                 raise CentralFault("journal_gap", f"central asks for {gen}:{answer.gap_from} again and again")
             progress.go_back_to = answer.gap_from
             return
-        if answer.status == "fork":
+        if answer.status == "fork" and gen != self._gen:
+            log.warning("generation %d, which is over, was forked at central", gen)
+        elif answer.status == "fork":
             freeze_ledger(self._ledger, freezing.FORKED)
             progress.forked = True
         elif answer.status == "stale_gen" and gen == self._gen:
@@ -116,6 +119,13 @@ class Pusher:
             start,
             BATCH_RECORDS,
         )
+        anchor = anchor_place(self._ledger.db.conn, gen)
+        if anchor is not None and start <= anchor[0]:
+            raise CentralFault(
+                "journal_pruned",
+                f"central asks for {gen}:{start}, but only what follows {anchor[0]} is left here",
+                gen=gen,
+            )
         if rows and rows[0][0] != start:
             raise EnvironmentFault("journal_damaged", f"record {gen}:{start} is missing", gen=gen, seq=start)
         return JournalRequest(
