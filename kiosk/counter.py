@@ -28,7 +28,7 @@ from kiosk.ledger import Ledger
 from kiosk.officers import Officers
 from kiosk.pickups import PickupList
 from kiosk.ports import RightsSource, RightWord
-from kiosk.rights import Handing, RecordedPickup, dispense, void
+from kiosk.rights import Handing, dispense
 from kiosk.values import (
     CardRead,
     Checks,
@@ -41,6 +41,7 @@ from kiosk.values import (
     StateCode,
     Visit,
 )
+from kiosk.voiding import RecordedPickup, void
 
 REFUSED_AS = {
     StateCode.CHECKING: "right_not_held",
@@ -79,6 +80,7 @@ class Counter:
         void_minutes: int = 10,
         officer_cache_days: int = 30,
         warnings: tuple[str, ...] = (),
+        live_warnings: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.home = home
         self.enrolment = enrolment
@@ -91,6 +93,7 @@ class Counter:
         self._zone = zone
         self._void_minutes = void_minutes
         self._warnings = warnings
+        self._live_warnings = live_warnings
         self._officers = Officers(ledger, journal, clock, pepper, enrolment.point, officer_cache_days)
         self._sessions: set[OfficerSession] = set()
         self._acquiring = Acquiring(journal, rights)
@@ -355,7 +358,9 @@ class Counter:
         Raises EnvironmentFault when the ledger cannot be read.
         """
         self._acquiring.settle()
-        warnings = list(self._warnings)
+        warnings = [*self._warnings, *self._live_warnings()]
+        if pickups.overdue(self._journal):
+            warnings.append("unshown_overdue")
         cache = self._cache_or_none(warnings)
         me = cache.kiosk(self.enrolment.kiosk) if cache else None
         if self._date_in_doubt():

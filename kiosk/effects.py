@@ -9,15 +9,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from kiosk import freezing
 from kiosk.errors import OfficerFault
-from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref, rolled_to
+from kiosk.journal_format import (
+    DISPENSE,
+    EVERY_RIGHT,
+    RELEASE,
+    STOCK,
+    VOID,
+    Record,
+    pickup_ref,
+    rolled_to,
+)
 from kiosk.ledger import PICKUPS, RIGHTS, SIGNING_KEYS
+from kiosk.stock import make_stock_effect
+from kiosk.tolerate import MODE, NO_GRANT
 
 
 def make_effect(connection: Any, record: Record) -> None:
     """Makes the effect of one record that is in the journal by now, inside the caller's transaction.
 
-    Raises OfficerFault: ``right_not_held``, ``unknown_ref``, ``already_voided``.
+    Raises OfficerFault: ``right_not_held``, ``unknown_ref``, ``already_voided``, ``no_stock``.
     """
     if record.type == DISPENSE:
         _dispense(connection, record)
@@ -25,6 +37,8 @@ def make_effect(connection: Any, record: Record) -> None:
         _void(connection, record)
     elif record.type == RELEASE:
         _release(connection, record)
+    elif record.type == STOCK:
+        make_stock_effect(connection, record)
     elif public := rolled_to(record):
         connection.execute(
             f"INSERT INTO {SIGNING_KEYS} (gen, from_seq, public) VALUES (?, ?, ?)",
@@ -54,21 +68,22 @@ def recount(connection: Any, right: str, gen: int) -> None:
 
 def _dispense(connection: Any, record: Record) -> None:
     spends = int(record.detail["spends"])
-    incarnation, n = record.epoch or (0, 0)
+    incarnation, n = record.epoch or NO_GRANT
+    tolerated = record.mode == MODE and (incarnation, n) == NO_GRANT
     held = connection.execute(
         f"""SELECT 1 FROM {RIGHTS} WHERE right = ? AND gen = ? AND held = 1 AND epoch_incarnation = ?
               AND epoch_n = ? AND quantity_left >= ?""",
         (record.right, record.gen, incarnation, n, spends),
     ).fetchone()
-    if held is None or spends < 1:
+    if (held is None and not tolerated) or spends < 1:
         raise OfficerFault(
             "right_not_held", "the right is not held here with enough left", right=record.right
         )
     program_id, _, version = record.program_version.partition("@")
     connection.execute(
         f"""INSERT INTO {PICKUPS} (ref, gen, seq, right, program_id, program_version, card, quantity, spends,
-                epoch_incarnation, epoch_n, officer, wall_ms)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                epoch_incarnation, epoch_n, officer, wall_ms, slice)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             pickup_ref(record.kiosk, record.gen, record.seq),
             record.gen,
@@ -83,6 +98,7 @@ def _dispense(connection: Any, record: Record) -> None:
             n,
             record.officer,
             record.wall,
+            str(record.detail.get("slice", "")),
         ),
     )
     recount(connection, record.right, record.gen)
@@ -103,6 +119,15 @@ def _void(connection: Any, record: Record) -> None:
 
 
 def _release(connection: Any, record: Record) -> None:
+    if record.right == EVERY_RIGHT:
+        connection.execute(
+            f"""UPDATE {RIGHTS} SET held = 0, acquired_ms = 0,
+                    floor_incarnation = epoch_incarnation, floor_n = epoch_n
+                WHERE gen = ? AND held = 1""",
+            (record.gen,),
+        )
+        freezing.retire(connection, record.gen)
+        return
     incarnation, n = record.detail["upto"]
     connection.execute(
         f"""UPDATE {RIGHTS} SET held = 0, acquired_ms = 0

@@ -21,7 +21,12 @@ FROZEN_BY_CENTRAL = "kiosk_frozen"
 SALVAGED = "ledger_salvaged"
 """The ledger was damaged: what could be read of it is sent, and nothing more is recorded."""
 
-_RANK = (FROZEN_BY_CENTRAL, STALE_GENERATION, ROLLED_BACK, FORKED, SALVAGED, REVOKED)
+RETIRED = "retired"
+"""A supervisor retired this kiosk: it gave all its rights back for good."""
+RETIRED_GEN = "retired_gen"
+"""Name of the ledger's value that keeps which generation retired."""
+
+_RANK = (FROZEN_BY_CENTRAL, RETIRED, STALE_GENERATION, ROLLED_BACK, FORKED, SALVAGED, REVOKED)
 
 
 def freeze(connection: Any, why: str) -> None:
@@ -36,6 +41,17 @@ def freeze_ledger(ledger: Ledger, why: str) -> None:
     if ledger.meta("frozen") != why:
         with ledger.writing() as connection:
             freeze(connection, why)
+
+
+def retire(connection: Any, gen: int) -> None:
+    """Ends dispensing of that generation for good, inside the caller's transaction."""
+    put_meta(connection, **{RETIRED_GEN: str(gen)})
+    freeze(connection, RETIRED)
+
+
+def is_retired(connection: Any, gen: int) -> bool:
+    """True if that generation retired; inside the caller's transaction, or by itself for a look."""
+    return meta_of(connection, RETIRED_GEN) == str(gen)
 
 
 def thaw(ledger: Ledger) -> None:

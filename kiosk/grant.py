@@ -7,8 +7,9 @@ grant of a right, so that a kiosk can tell an old grant, or one it has released,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -122,6 +123,20 @@ def open_grant(data: bytes, keyset: CentralKeys) -> Grant:
         return _from_claims(cose.decode(payload), message.kid)
     except cose.SignedDataFault as fault:
         raise CentralFault("grant_refused", str(fault)) from None
+
+
+def terms_text(terms: Sequence[Term]) -> str:
+    """A grant's terms for the ledger: JSON, each as on the wire."""
+    return json.dumps([astuple(term) for term in terms], separators=(",", ":"))
+
+
+def terms_in(grant: bytes) -> str:
+    """The same, of a grant that was opened before; empty for bytes that are none."""
+    try:
+        message = cose.parse(grant)
+        return terms_text(_from_claims(cose.decode(message.payload), message.kid).terms)
+    except cose.SignedDataFault:
+        return ""
 
 
 def digest_of(held: Iterable[tuple[str, tuple[int, int]]]) -> str:

@@ -19,6 +19,7 @@ from kiosk.database import (
     open_database,
 )
 from kiosk.errors import EnvironmentFault
+from kiosk.grant import terms_in
 
 LEDGER_FILE = "ledger.db"
 
@@ -152,6 +153,17 @@ def m004_signing_keys(db: Database) -> None:
     )
 
 
+@migrations()
+def m005_grant_terms(db: Database) -> None:
+    """What each grant was made for, beside its bytes: looked at on every tap."""
+    db.conn.execute(f"ALTER TABLE {RIGHTS} ADD COLUMN terms TEXT NOT NULL DEFAULT ''")
+    known = db.conn.execute(f"SELECT right, grant_bytes FROM {RIGHTS} WHERE grant_bytes IS NOT NULL")
+    db.conn.executemany(
+        f"UPDATE {RIGHTS} SET terms = ? WHERE right = ?",
+        [(terms_in(bytes(grant)), right) for right, grant in known.fetchall()],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class HeldRight:
     """A right as the ledger knows it. ``epoch`` is ``(incarnation, n)``."""
@@ -170,6 +182,8 @@ class HeldRight:
     """When it came on a tap (Unix ms); 0 for a right that was placed here."""
     floor: tuple[int, int]
     grant: bytes
+    terms: str
+    """The grant's terms, see ``kiosk.grant.terms_text``; empty if they were not kept."""
 
 
 class Ledger(DatabaseFile):
@@ -284,7 +298,7 @@ def put_meta(connection: Any, **values: str) -> None:
 
 
 _SELECT_RIGHT = f"""SELECT right, gen, epoch_incarnation, epoch_n, quantity_left, not_before, not_after, mode,
-    held, acquired_ms, floor_incarnation, floor_n, grant_bytes FROM {RIGHTS}"""
+    held, acquired_ms, floor_incarnation, floor_n, grant_bytes, terms FROM {RIGHTS}"""
 
 
 def read_right(connection: Any, right: str) -> HeldRight | None:
@@ -306,4 +320,5 @@ def _right_of(row: Any) -> HeldRight:
         acquired_ms=row[9],
         floor=(row[10], row[11]),
         grant=bytes(row[12] or b""),
+        terms=row[13],
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from kiosk.benefit import quantity_text
 from kiosk.cache import Cache
+from kiosk.database import database_faults
 from kiosk.eligibility import local_iso, sound_program
 from kiosk.errors import OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.ledger import ACKNOWLEDGED, PICKUPS, Ledger
-from kiosk.rights import RecordedPickup, recorded_pickup, void
 from kiosk.values import OfficerSession, Pickup, Text
+from kiosk.voiding import RecordedPickup, recorded_pickup, void
 
 UNSHOWN_TO_SUPERVISOR_S = 24 * 3600
 """From then on only a supervisor says whether a pickup that nobody saw recorded was handed over."""
@@ -69,6 +72,36 @@ class PickupList:
             shown=bool(shown),
             synced=bool(synced),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Unshown:
+    """A pickup that nobody saw recorded, and who may say whether it was handed over."""
+
+    ref: str
+    officer: str
+    age_s: float
+
+    @property
+    def for_supervisor(self) -> bool:
+        """True once it is older than a day: it lies in the supervisor's inbox."""
+        return self.age_s > UNSHOWN_TO_SUPERVISOR_S
+
+
+def unshown(journal: Journal) -> list[Unshown]:
+    """Pickups that stand and that nobody saw recorded, the newest first."""
+    rows = journal.ledger.rows(f"SELECT ref FROM {PICKUPS} WHERE shown = 0 ORDER BY gen DESC, seq DESC")
+    found = []
+    for (ref,) in rows:
+        with database_faults(journal.ledger.path), suppress(OfficerFault):  # settled meanwhile
+            one = recorded_pickup(journal.ledger.db.conn, journal, ref)
+            found.append(Unshown(one.ref, one.officer, one.age_s))
+    return found
+
+
+def overdue(journal: Journal) -> list[str]:
+    """References of the pickups in the supervisor's inbox."""
+    return [one.ref for one in unshown(journal) if one.for_supervisor]
 
 
 def mark_shown(ledger: Ledger, ref: str) -> None:

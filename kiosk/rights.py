@@ -1,4 +1,4 @@
-"""Rights held in escrow at this kiosk: taking a grant in, spending, voiding, releasing.
+"""Rights held in escrow at this kiosk: taking a grant in, spending, releasing.
 
 A right comes back only by this kiosk's own signed record. An expiry stops new spending and nothing else
 (docs/decisions/0004-escrow.md).
@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from kiosk import freezing
+from kiosk import freezing, stock, tolerate
+from kiosk.asking import answered, asked_ms
 from kiosk.clock import unix_ms
 from kiosk.effects import recount
 from kiosk.errors import OfficerFault
-from kiosk.grant import Grant
+from kiosk.grant import Grant, terms_text
+from kiosk.grant_terms import Basis, basis_of
 from kiosk.journal import Draft, Journal
-from kiosk.journal_format import Record, decode
+from kiosk.journal_format import Record
 from kiosk.ledger import (
     ACKNOWLEDGED,
-    ASKED,
     JOURNAL,
     PICKUPS,
     RIGHTS,
@@ -32,6 +33,7 @@ from kiosk.ledger import (
     read_right,
 )
 from kiosk.program import Program, needs_reason, spends, validate_quantity
+from kiosk.tolerate import WithoutRight
 from kiosk.values import Checks, Collector, Grade, OfficerSession
 
 
@@ -55,45 +57,23 @@ def take_in(
     gen: int,
     acquired_ms: int = 0,
     grant_rev: int | None = None,
-    answered: Sequence[str] = (),
+    told: Sequence[str] = (),
 ) -> list[GrantOutcome]:
     """Takes verified grants into the ledger in one transaction; answers one outcome for each.
 
     Only for this kiosk's own current generation, only a higher epoch, never one at or below the release
     floor; the same epoch while held changes nothing. A grant of a right that a tap has asked for is acquired,
     whichever way it comes; ``acquired_ms`` says so of all. What is held keeps the way in which it came.
-    ``grant_rev`` is kept as the delivery cursor; ``answered`` are rights that central has given its word on.
+    ``grant_rev`` is kept as the delivery cursor; ``told`` are rights that central has given its word on.
     """
     outcomes = []
     with ledger.writing() as connection:
         for grant, data in grants:
             outcomes.append(_take_in_one(connection, grant, data, kiosk, gen, acquired_ms))
-        connection.executemany(f"DELETE FROM {ASKED} WHERE right = ?", [(right,) for right in answered])
+        answered(connection, told)
         if grant_rev is not None:
             put_meta(connection, grant_rev=str(grant_rev))
     return outcomes
-
-
-ASKED_KEPT_MS = 10 * 60 * 1000
-"""Central takes a request for five minutes around its own time; of an older one nothing can come any more."""
-
-
-def note_asked(ledger: Ledger, rights: Sequence[str], now_ms: int) -> None:
-    """Keeps which rights a tap asks for, before the request is sent: its answer may be lost."""
-    with ledger.writing() as connection:
-        connection.executemany(
-            f"""INSERT INTO {ASKED} (right, asked_ms) VALUES (?, ?)
-                ON CONFLICT (right) DO UPDATE SET asked_ms = excluded.asked_ms""",
-            [(right, now_ms) for right in rights],
-        )
-
-
-def forget_asked(ledger: Ledger, polled_ms: int) -> None:
-    """Forgets rights asked for so long before a poll, all of whose grants came, that none is on its way."""
-    too_old = f"FROM {ASKED} WHERE asked_ms < ?"
-    if ledger.row(f"SELECT 1 {too_old}", polled_ms - ASKED_KEPT_MS):
-        with ledger.writing() as connection:
-            connection.execute(f"DELETE {too_old}", (polled_ms - ASKED_KEPT_MS,))
 
 
 def _take_in_one(
@@ -101,6 +81,8 @@ def _take_in_one(
 ) -> GrantOutcome:
     if grant.kiosk != kiosk or grant.gen != gen:
         return GrantOutcome.OTHER_GENERATION
+    if freezing.is_retired(connection, gen):
+        return GrantOutcome.RELEASED
     if grant.upto_seq > head_seq(connection, gen):
         freezing.freeze(connection, freezing.ROLLED_BACK)
         return GrantOutcome.ROLLED_BACK
@@ -115,13 +97,14 @@ def _take_in_one(
             return GrantOutcome.STALE_EPOCH
     connection.execute(
         f"""INSERT INTO {RIGHTS} (right, gen, epoch_incarnation, epoch_n, granted, upto_seq, quantity_left,
-                not_before, not_after, mode, grant_bytes, held, acquired_ms)
-            VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1, ?)
+                not_before, not_after, mode, grant_bytes, held, terms, acquired_ms)
+            VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1, ?, ?)
             ON CONFLICT (right) DO UPDATE SET
                 gen = excluded.gen, epoch_incarnation = excluded.epoch_incarnation,
                 epoch_n = excluded.epoch_n, granted = excluded.granted, upto_seq = excluded.upto_seq,
                 not_before = excluded.not_before, not_after = excluded.not_after, mode = excluded.mode,
-                grant_bytes = excluded.grant_bytes, held = 1, acquired_ms = excluded.acquired_ms""",
+                grant_bytes = excluded.grant_bytes, held = 1, terms = excluded.terms,
+                acquired_ms = excluded.acquired_ms""",
         (
             grant.right,
             gen,
@@ -133,18 +116,13 @@ def _take_in_one(
             grant.not_after,
             grant.mode,
             data,
-            known.acquired_ms if known is not None and mine else acquired_ms or _asked_ms(connection, grant.right),
+            terms_text(grant.terms),
+            known.acquired_ms if known and mine else acquired_ms or asked_ms(connection, grant.right),
         ),
     )
-    connection.execute(f"DELETE FROM {ASKED} WHERE right = ?", (grant.right,))
+    answered(connection, [grant.right])
     recount(connection, grant.right, gen)
     return GrantOutcome.TAKEN_IN
-
-
-def _asked_ms(connection: Any, right: str) -> int:
-    """When a tap asked for this right; 0 if none did: then it is placed here."""
-    row = connection.execute(f"SELECT asked_ms FROM {ASKED} WHERE right = ?", (right,)).fetchone()
-    return int(row[0]) if row else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,54 +141,97 @@ class Handing:
     checks: Checks
     officer: OfficerSession
     reason: str = ""
+    entitled: bool = True
+    """The cache still has the entitlement as active."""
+    without: WithoutRight | None = None
+    """What is known of a right that is not held here, where a tolerate program may do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one hand-out is taken from: a grant, or none."""
+
+    left: int
+    epoch: tuple[int, int]
+    mode: str
+    entitlement: tuple[int, int]
+    detail: dict[str, Any]
 
 
 def dispense(journal: Journal, handing: Handing) -> Record:
     """Records a hand-out; durable, signed and chained when this returns.
 
-    Everything is decided again inside the transaction: another process may have been faster. Raises
-    OfficerFault: ``right_not_held``, ``already_taken``, ``right_closed``, ``quantity``, ``reason_missing``,
-    ``frozen``.
+    Everything is decided again inside the transaction: another process may have been faster, and a right that
+    came meanwhile is used. Raises OfficerFault: ``right_not_held``, ``already_taken``, ``right_closed``,
+    ``quantity``, ``reason_missing``, ``no_stock``, ``frozen``.
     """
 
     def decide(connection: Any) -> Draft:
         freezing.refuse_if_frozen(connection)
         held = read_right(connection, handing.right)
-        now_s = unix_ms(journal.clock.now()) // 1000
         if held is None or not held.held or held.gen != journal.identity.gen:
-            raise OfficerFault("right_not_held", "this right is not held here", right=handing.right)
-        if held.quantity_left <= 0:
-            raise OfficerFault("already_taken", "taken already", right=handing.right)
-        if not held.not_before <= now_s < held.not_after:
-            raise OfficerFault("right_closed", "outside the time of this right", right=handing.right)
-        due = min(held.quantity_left, handing.most)
+            taken = _without_right(connection, journal, handing)
+        else:
+            taken = _under_grant(journal, handing, held)
+        due = min(taken.left, handing.most)
         validate_quantity(handing.program, handing.quantity, due)
         if needs_reason(handing.program, handing.quantity, due) and not handing.reason:
             raise OfficerFault("reason_missing", "less than all closes the right: say why")
+        detail = dict(taken.detail)
+        if handing.program.stock:
+            gen = journal.identity.gen
+            detail["slice"] = stock.take_from(connection, gen, handing.program.id, handing.quantity)
         return Draft(
             type="dispense",
             right=handing.right,
             quantity=handing.quantity,
-            epoch=held.epoch,
-            mode=held.mode,
+            epoch=taken.epoch,
+            mode=taken.mode,
             program_version=f"{handing.program.id}@{handing.program.version}",
             officer=handing.officer.username,
             card=handing.card_no,
             assurance=handing.grade.label,
             detail={
-                "spends": spends(handing.program, handing.quantity, held.quantity_left),
-                "entitlement": list(handing.entitlement),
+                "spends": spends(handing.program, handing.quantity, taken.left),
+                "entitlement": list(taken.entitlement),
                 "collector": handing.collector.kind,
                 # Only what the program asks for: free text has no place in the chain.
                 "checks": [
                     *(one for one in handing.program.documents if one in handing.checks.documents),
                     *(["photo_and_ktp"] if handing.checks.photo_and_ktp else []),
                 ],
-            },
+            }
+            | detail,
             private=_private_of(handing),
         )
 
     return journal.append(decide)
+
+
+def _under_grant(journal: Journal, handing: Handing, held: HeldRight) -> _Taken:
+    if held.quantity_left <= 0:
+        raise OfficerFault("already_taken", "taken already", right=handing.right)
+    if not held.not_before <= unix_ms(journal.clock.now()) // 1000 < held.not_after:
+        raise OfficerFault("right_closed", "outside the time of this right", right=handing.right)
+    program = handing.program
+    basis = basis_of(held.terms, program.id, program.version, handing.entitlement, handing.entitled)
+    detail = {"within_grant": True} if basis.within_grant else {}
+    return _Taken(held.quantity_left, held.epoch, held.mode, _entitlement(handing, basis), detail)
+
+
+def _entitlement(handing: Handing, basis: Basis) -> tuple[int, int]:
+    term = basis.term
+    return (term.entitlement_id, term.entitlement_version) if term else handing.entitlement
+
+
+def _without_right(connection: Any, journal: Journal, handing: Handing) -> _Taken:
+    room = tolerate.room(connection, handing.program, unix_ms(journal.clock.now()))
+    if handing.without is None or room < handing.quantity:
+        raise OfficerFault("right_not_held", "this right is not held here", right=handing.right)
+    left = handing.without.left(connection, handing.right)
+    if left <= 0:
+        raise OfficerFault("already_taken", "taken already", right=handing.right)
+    return _Taken(left, tolerate.NO_GRANT, tolerate.MODE, handing.entitlement, {"tolerated": True})
 
 
 def _private_of(handing: Handing) -> str:
@@ -222,85 +243,6 @@ def _private_of(handing: Handing) -> str:
     }
     told = {key: value for key, value in told.items() if value}
     return json.dumps(told, ensure_ascii=False, sort_keys=True) if told else ""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedPickup:
-    """A hand-out as the ledger has it, for who decides whether it may be taken back."""
-
-    ref: str
-    officer: str
-    shown: bool
-    age_s: float
-    """Since it was recorded; infinite where the clocks say it is yet to come."""
-
-
-def void(
-    journal: Journal,
-    ref: str,
-    goods: str,
-    reason: str,
-    officer: str,
-    permit: Callable[[RecordedPickup], None],
-) -> Record:
-    """Records that a hand-out did not happen (``never_left``) or came back (``returned``).
-
-    ``permit`` may refuse inside the transaction. Raises OfficerFault: ``unknown_ref``, ``already_voided``,
-    ``goods`` and what ``permit`` raises.
-    """
-    if goods not in ("never_left", "returned"):
-        raise OfficerFault("goods", "say never_left or returned")
-
-    def decide(connection: Any) -> Draft:
-        pickup = recorded_pickup(connection, journal, ref)
-        permit(pickup)
-        row = connection.execute(
-            f"""SELECT right, quantity, spends, epoch_incarnation, epoch_n, program_id, program_version, card
-                FROM {PICKUPS} WHERE ref = ?""",
-            (pickup.ref,),
-        ).fetchone()
-        return Draft(
-            type="void",
-            right=row[0],
-            ref=pickup.ref,
-            quantity=row[1],
-            epoch=(row[3], row[4]),
-            program_version=f"{row[5]}@{row[6]}",
-            officer=officer,
-            card=row[7],
-            detail={"goods": goods, "restores": row[2]},
-            private=json.dumps({"reason": reason}, ensure_ascii=False) if reason else "",
-        )
-
-    return journal.append(decide)
-
-
-def recorded_pickup(connection: Any, journal: Journal, ref: str) -> RecordedPickup:
-    """A pickup that stands, inside the caller's transaction.
-
-    Raises OfficerFault ``unknown_ref``, ``already_voided``.
-    """
-    known = (
-        ref.isascii()
-        and connection.execute(
-            f"""SELECT p.officer, p.shown, p.voided, p.wall_ms, j.record FROM {PICKUPS} p
-            LEFT JOIN {JOURNAL} j ON j.gen = p.gen AND j.seq = p.seq WHERE p.ref = ?""",
-            (ref,),
-        ).fetchone()
-    )
-    if not known:
-        raise OfficerFault("unknown_ref", "no such pickup in this kiosk's journal")
-    officer, shown, voided, wall_ms, payload = known
-    if voided:
-        raise OfficerFault("already_voided", f"{ref} is voided already", ref=ref)
-    # Of a pruned record only the wall time is left, which is months old.
-    record = decode(bytes(payload)) if payload is not None else None
-    clock = journal.clock
-    if record is not None and record.boot_id == clock.boot_id():
-        age_ms = clock.monotonic_ms() - record.mono
-    else:
-        age_ms = unix_ms(clock.now()) - wall_ms
-    return RecordedPickup(ref, officer, bool(shown), age_ms / 1000 if age_ms >= 0 else float("inf"))
 
 
 def release(
@@ -392,7 +334,8 @@ def held_epochs(ledger: Ledger, gen: int) -> list[tuple[str, tuple[int, int]]]:
     """The grants that central should believe are here: those held, and those whose release it has not got."""
     rows = ledger.rows(
         f"""SELECT right, epoch_incarnation, epoch_n FROM {RIGHTS} r WHERE gen = ? AND (held = 1 OR EXISTS (
-                SELECT 1 FROM {JOURNAL} j WHERE j.type = 'release' AND j.right = r.right AND j.gen = r.gen
+                SELECT 1 FROM {JOURNAL} j WHERE j.type = 'release' AND j.right IN (r.right, '*')
+                AND j.gen = r.gen
                 AND j.seq > coalesce((SELECT acked_seq FROM {ACKNOWLEDGED} a WHERE a.gen = j.gen), 0)))""",
         gen,
     )

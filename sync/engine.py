@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kiosk import freezing, sync_state
 from kiosk.acknowledgement import forget_acknowledged
+from kiosk.asking import forget_asked
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
@@ -25,7 +26,6 @@ from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
 from kiosk.rights import (
     GrantOutcome,
-    forget_asked,
     held_epochs,
     held_subjects,
     release,
@@ -34,6 +34,7 @@ from kiosk.rights import (
     take_in,
 )
 from kiosk.sync_state import SyncState
+from kiosk.upkeep import Upkeep
 from sync.client import CentralClient
 from sync.feed import load_changes
 from sync.pushing import Pusher
@@ -80,6 +81,7 @@ class SyncEngine:
         clock: Clock,
         *,
         take_keyset: Callable[[bytes], None],
+        upkeep: Upkeep | None = None,
     ) -> None:
         self.home = home
         self.ledger = ledger
@@ -91,8 +93,9 @@ class SyncEngine:
         self._pusher = Pusher(home, ledger, identity.gen, client.push)
         self._keyset = keyset
         self._take_keyset = take_keyset
+        self._upkeep = upkeep
         self._orphans_due = True
-        """Rights or holders have come or gone since orphans were last looked for, perhaps by another process."""
+        """Rights or holders have come or gone since orphans were last looked for, or none has looked yet."""
 
     def close(self) -> None:
         """Closes the connections."""
@@ -127,6 +130,7 @@ class SyncEngine:
             pushed += self.push_all()
         self.note_success(current=True)
         self.caches.current().set_meta(synced_at=self._now_iso())
+        self.tidy()
         return SyncReport(pushed, self.ledger.waiting(), grants, rows, released)
 
     def push_all(self, on_batch: Callable[[], None] = lambda: None) -> int:
@@ -134,7 +138,20 @@ class SyncEngine:
 
         Raises CentralFault as ``Pusher.push_all`` does.
         """
-        return self._pusher.push_all(on_batch)
+        pushed = self._pusher.push_all(on_batch)
+        if pushed and self._upkeep is not None:
+            self._upkeep.synced()
+        return pushed
+
+    def started(self) -> None:
+        """To be called once by a process that stays: raises the rollback counter."""
+        if self._upkeep is not None:
+            self._upkeep.started()
+
+    def tidy(self) -> None:
+        """One short round of what keeps the ledger small; for when nothing else is to be done."""
+        if self._upkeep is not None:
+            self._upkeep.run()
 
     def poll(self, wait_s: float) -> PollAnswer:
         """One heartbeat; grants in the answer are in the ledger when this returns.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from kiosk.asking import note_asked
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault
 from kiosk.grant import Grant, open_grant
@@ -15,7 +16,7 @@ from kiosk.journal import Identity
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
 from kiosk.ports import RightWord
-from kiosk.rights import note_asked, take_in
+from kiosk.rights import take_in
 
 if TYPE_CHECKING:  # the screen is up before the wire's libraries are loaded
     from sync.client import CentralClient
@@ -144,7 +145,7 @@ class CentralRights:
         identity = self._identity
         now_ms = unix_ms(self._clock.now())
         take_in(
-            ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, answered=asked
+            ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, told=asked
         )
 
     def _close(self) -> None:

@@ -16,8 +16,9 @@ from kiosk.journal_format import Record, pickup_ref
 from kiosk.journal_walk import public_key_meta
 from kiosk.ledger import PICKUPS, RIGHTS, Ledger
 from kiosk.program import Program, parse_program
-from kiosk.rights import GrantOutcome, Handing, dispense, release, take_in, void
+from kiosk.rights import GrantOutcome, Handing, dispense, release, take_in
 from kiosk.values import Checks, Collector, Grade, OfficerSession
+from kiosk.voiding import void
 from tests.kiosk.counter_world import START, SetClock, program
 
 KEY = b"k" * 32

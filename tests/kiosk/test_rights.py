@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from kiosk.asking import ASKED_KEPT_MS, forget_asked, note_asked
 from kiosk.effects import make_effect
 from kiosk.errors import OfficerFault
 from kiosk.freezing import ROLLED_BACK
@@ -19,11 +20,8 @@ from kiosk.journal_format import Record, decode, parse_ref
 from kiosk.journal_walk import verify_journal
 from kiosk.ledger import JOURNAL
 from kiosk.rights import (
-    ASKED_KEPT_MS,
     GrantOutcome,
-    forget_asked,
     held_epochs,
-    note_asked,
     release,
     release_forgotten,
     take_in,
@@ -231,7 +229,7 @@ def test_what_was_asked_for_is_forgotten_once_nothing_can_come_of_it(bench: Ledg
     asked_ms = NOW_S * 1000
     note_asked(bench.ledger, [RICE, "h2/beras/2026-11"], asked_ms)
     forget_asked(bench.ledger, asked_ms + ASKED_KEPT_MS)
-    take_in(bench.ledger, [], kiosk="IRM1", gen=1, answered=["h2/beras/2026-11"])
+    take_in(bench.ledger, [], kiosk="IRM1", gen=1, told=["h2/beras/2026-11"])
     assert [row[0] for row in bench.ledger.rows("SELECT right FROM asked")] == [RICE]
     forget_asked(bench.ledger, asked_ms + ASKED_KEPT_MS + 1)
     assert bench.ledger.rows("SELECT right FROM asked") == []

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from kiosk import freezing, sync_state
+from kiosk.asking import note_asked
 from kiosk.clock import unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.journal import Draft
 from kiosk.journal_walk import verify_journal
-from kiosk.rights import held_epochs, note_asked
+from kiosk.rights import held_epochs
 from sync.engine import SyncEngine
 from sync.pushing import BATCH_RECORDS
 from tests.kiosk.counter_world import World
