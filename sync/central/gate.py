@@ -6,19 +6,21 @@ import gzip
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
 from kiosk.errors import CentralFault, EnvironmentFault, KioskError
+from sync.central import key_rows
 from sync.central.database import is_duplicate
-from sync.central.models import kiosk_gen, nonce
+from sync.central.key_rows import DeviceKey
+from sync.central.models import nonce
 from sync.central.state import Central
 from sync.signature import ENROL_KEYID, SignedBy, check_clock, seal_answer, signer_of, verify_request
 from sync.wire import ANSWER_HEADER, MAX_BODY_BYTES, EnrolRequest, ErrorAnswer
@@ -31,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UNSIGNED_PATHS: Final = ("/v1/health",)
 ENROL_PATH: Final = "/v1/enrol"
+JOURNAL_PATH: Final = "/v1/journal"
 MIN_COMPRESSED: Final = 512
 STATUS: Final = {
     "signature_missing": 401,
@@ -42,6 +45,7 @@ STATUS: Final = {
     "kiosk_revoked": 403,
     "kiosk_frozen": 403,
     "stale_gen": 403,
+    "key_rolled": 403,
     "unknown_gen": 404,
     "cursor_malformed": 400,
     "cursor_gone": 410,
@@ -88,9 +92,10 @@ class Gate:
         try:
             body = await _body(headers, receive)
             if scope["path"] not in UNSIGNED_PATHS:
-                signed = await run_in_threadpool(self._verify, scope, headers, body)
-                await run_in_threadpool(self._admit, signed)
-                scope.setdefault("state", {})["caller"] = _caller(signed.keyid)
+                by, keys, public = await run_in_threadpool(self._verify, scope, headers, body)
+                signed = by
+                await run_in_threadpool(self._admit, by, scope["path"], keys, public)
+                scope.setdefault("state", {})["caller"] = _caller(by.keyid)
             answer = await self._run(scope, body, receive)
         except (CentralFault, EnvironmentFault) as fault:
             if isinstance(fault, EnvironmentFault):
@@ -98,8 +103,10 @@ class Gate:
             answer = _Answer(status_of(fault), {}, error_body(fault.code, fault.message))
         await self._send(answer, headers, signed, send)
 
-    def _verify(self, scope: Scope, headers: dict[str, str], body: bytes) -> SignedBy:
-        """Who signed; whether that may be is asked next, so that refusals can be sealed."""
+    def _verify(
+        self, scope: Scope, headers: dict[str, str], body: bytes
+    ) -> tuple[SignedBy, list[DeviceKey], bytes]:
+        """Who signed, and by which of its keys; whether that may be is asked next: refusals can be sealed."""
         keyid = signer_of(headers)
         path = scope.get("raw_path") or scope["path"].encode()
         query = scope["query_string"]
@@ -108,31 +115,42 @@ class Gate:
             if keyid != ENROL_KEYID:
                 raise CentralFault("unknown_key", "enrolment is signed with keyid enrol")
             public = _enrol_public(body)
-        else:
-            public = self._public_of(keyid)
-        return verify_request(scope["method"], url, headers, body, public)
+            return verify_request(scope["method"], url, headers, body, _loaded(public)), [], public
+        keys = self._keys_of(keyid)
+        tried: set[bytes] = set()
+        for key in reversed(keys):
+            if key.public in tried:
+                continue
+            tried.add(key.public)
+            try:
+                signed = verify_request(scope["method"], url, headers, body, _loaded(key.public))
+            except CentralFault as fault:
+                if fault.code != "bad_signature":
+                    raise
+                continue
+            return signed, keys, key.public
+        raise CentralFault("bad_signature", "the request's signature does not hold")
 
-    def _admit(self, signed: SignedBy) -> None:
+    def _admit(self, signed: SignedBy, path: str, keys: list[DeviceKey], public: bytes) -> None:
         check_clock(signed.created, self._central.clock())
-        remember = partial(_remember, signed, self._central.now())
+        first_by = public if keys and key_rows.is_first_use(keys, public) else b""
+        remember = partial(_remember, signed, self._central.now(), first_by)
         try:
             self._central.database.write(remember, quiet=True)
         except IntegrityError as fault:
             if not is_duplicate(fault):
                 raise
             raise CentralFault("replayed", "this request was made before") from None
+        if keys and path != JOURNAL_PATH and not key_rows.may_ask(keys, public):
+            raise CentralFault("key_rolled", "this kiosk signs by another key since; its journal is taken")
 
-    def _public_of(self, keyid: str) -> Ed25519PublicKey:
+    def _keys_of(self, keyid: str) -> list[DeviceKey]:
         caller = _caller(keyid)
         with self._central.database.read() as connection:
-            public = connection.execute(
-                select(kiosk_gen.c.public).where(
-                    kiosk_gen.c.kiosk == caller.kiosk, kiosk_gen.c.gen == caller.gen
-                )
-            ).scalar()
-        if public is None:
+            keys = key_rows.of_generation(connection, caller.kiosk, caller.gen)
+        if not keys:
             raise CentralFault("unknown_key", "no kiosk is registered under this key id")
-        return Ed25519PublicKey.from_public_bytes(public)
+        return keys
 
     async def _run(self, scope: Scope, body: bytes, receive: Receive) -> _Answer:
         answer = _Answer(500, {}, b"")
@@ -219,15 +237,23 @@ def _caller(keyid: str) -> Caller:
     return Caller(kiosk_id, int(gen))
 
 
-def _enrol_public(body: bytes) -> Ed25519PublicKey:
+def _enrol_public(body: bytes) -> bytes:
     try:
-        return Ed25519PublicKey.from_public_bytes(EnrolRequest.model_validate_json(body).public)
+        return EnrolRequest.model_validate_json(body).public
     except ValidationError:
         raise CentralFault("body_invalid", "not an enrolment request") from None
 
 
-def _remember(signed: SignedBy, now: int, connection: Connection) -> None:
+@lru_cache(maxsize=4096)
+def _loaded(public: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(public)
+
+
+def _remember(signed: SignedBy, now: int, first_by: bytes, connection: Connection) -> None:
     connection.execute(insert(nonce).values(keyid=signed.keyid, nonce=signed.nonce, seen_at=now))
+    if first_by:
+        caller = _caller(signed.keyid)
+        key_rows.mark_used(connection, caller.kiosk, caller.gen, first_by, now)
 
 
 def _coding(accepted: str) -> str:

@@ -14,9 +14,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from kiosk.errors import CentralFault
-from sync.central import kiosk_rows, rights
+from kiosk.journal_format import rolled_to
+from sync.central import key_rows, kiosk_rows, rights
 from sync.central.bulk import insert_rows
 from sync.central.effects import Effects
+from sync.central.key_rows import DeviceKey
 from sync.central.lines import branch_mark
 from sync.central.models import journal, journal_branch, journal_private, kiosk_gen
 from sync.central.record_check import BAD_SIGNATURE, Checked, check_all
@@ -38,6 +40,10 @@ class _Chain:
     """Hash and quarantine of the stored records that the push overlaps."""
     branch: set[tuple[int, bytes]]
     """Sequence number and hash of records kept beside the chain."""
+    keys: list[DeviceKey]
+    """The generation's, with those that this push names."""
+    named: list[DeviceKey]
+    """The latter alone."""
 
 
 @dataclass(slots=True)
@@ -57,32 +63,32 @@ def push(central: Central, kiosk_id: str, request: JournalRequest) -> JournalAns
     Raises CentralFault ``unknown_gen`` for a generation that was never registered.
     """
     with central.database.read() as connection:
-        public = connection.execute(
-            select(kiosk_gen.c.public).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == request.gen)
-        ).scalar()
-    if public is None:
+        keys = key_rows.of_generation(connection, kiosk_id, request.gen)
+    if not keys:
         raise CentralFault("unknown_gen", f"{kiosk_id} has no generation {request.gen}")
-    checked = check_all(
-        request.records, request.from_seq, kiosk_id, request.gen, bytes(public), central.verify
-    )
-    work = partial(_take, central, kiosk_id, request.gen, request.from_seq, checked, request.private)
-    return central.database.write(work)
+    known = keys, _check(central, kiosk_id, request, keys)
+    return central.database.write(partial(_take, central, kiosk_id, request, known))
+
+
+def _check(central: Central, kiosk_id: str, request: JournalRequest, keys: list[DeviceKey]) -> list[Checked]:
+    return check_all(request.records, request.from_seq, kiosk_id, request.gen, keys, central.verify)
 
 
 def _take(
     central: Central,
     kiosk_id: str,
-    gen: int,
-    from_seq: int,
-    checked: list[Checked],
-    private: list[PrivateNote],
+    request: JournalRequest,
+    known: tuple[list[DeviceKey], list[Checked]],
     connection: Connection,
 ) -> JournalAnswer:
     now = central.now()
+    gen, from_seq = request.gen, request.from_seq
     # Changed first, though by nothing: of two pushes at once the second waits here, or starts over.
     held = update(kiosk_gen).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
     row = connection.execute(held.values(gen=gen).returning(kiosk_gen)).one()
-    chain = _load(connection, kiosk_id, gen, from_seq, len(checked), row.acked_seq, row.head)
+    keys = key_rows.of_generation(connection, kiosk_id, gen)
+    checked = known[1] if _same(keys, known[0]) else _check(central, kiosk_id, request, keys)
+    chain = _load(connection, kiosk_id, gen, from_seq, len(checked), row.acked_seq, row.head, keys)
     outcome = _sort(chain, checked)
     sound = row.state != FORKED and not outcome.forked
     effects = Effects(connection, kiosk_id, gen, now, checked, may_release=sound)
@@ -97,7 +103,8 @@ def _take(
         if item.record is not None:
             effects.apply(item.record)
     _store(connection, kiosk_id, gen, now, outcome)
-    _store_private(connection, kiosk_id, gen, private)
+    _store_private(connection, kiosk_id, gen, request.private)
+    key_rows.add(connection, kiosk_id, gen, chain.named)
     state = row.state
     if outcome.forked and state != FORKED:
         state = FORKED
@@ -130,7 +137,14 @@ def _take(
 
 
 def _load(
-    connection: Connection, kiosk_id: str, gen: int, from_seq: int, count: int, acked: int, head: bytes
+    connection: Connection,
+    kiosk_id: str,
+    gen: int,
+    from_seq: int,
+    count: int,
+    acked: int,
+    head: bytes,
+    keys: list[DeviceKey],
 ) -> _Chain:
     main = connection.execute(
         select(journal.c.seq, journal.c.hash, journal.c.quarantine)
@@ -144,7 +158,13 @@ def _load(
     )
     stored = {row.seq: (bytes(row.hash), row.quarantine) for row in main}
     doubtful = stored.get(acked, (b"", ""))[1] == BAD_SIGNATURE
-    return _Chain(acked, bytes(head), doubtful, stored, {(row.seq, bytes(row.hash)) for row in branch})
+    beside = {(row.seq, bytes(row.hash)) for row in branch}
+    return _Chain(acked, bytes(head), doubtful, stored, beside, list(keys), [])
+
+
+def _same(keys: list[DeviceKey], others: list[DeviceKey]) -> bool:
+    """True unless another push has brought a new key in the meantime."""
+    return [one.public for one in keys] == [one.public for one in others]
 
 
 def _sort(chain: _Chain, checked: list[Checked]) -> _Outcome:
@@ -173,6 +193,7 @@ def _sort(chain: _Chain, checked: list[Checked]) -> _Outcome:
             outcome.added.append((item, branch_mark(item.hash)))
             outcome.forked = outcome.forked or not bad
             chain.branch.add((item.seq, item.hash))
+            _roll(chain, item, beside=True)
         outcome.last = item
         if item.quarantine and not (known is not None and known[0] == item.hash) and not beside:
             outcome.quarantined.append(item.seq)
@@ -180,7 +201,18 @@ def _sort(chain: _Chain, checked: list[Checked]) -> _Outcome:
 
 
 def _follows(chain: _Chain, item: Checked) -> bool:
+    """True if the record continues the chain: after the head, under the key in force there."""
+    if item.signed_by != key_rows.in_force(chain.keys, item.seq):
+        return False
     return item.prev is None or item.prev == chain.head or chain.head_doubtful
+
+
+def _roll(chain: _Chain, item: Checked, *, beside: bool = False) -> None:
+    public = rolled_to(item.record) if item.record is not None else b""
+    if public:
+        chain.named.append(DeviceKey(item.seq + 1, public, beside=beside, used=False))
+        chain.keys.append(chain.named[-1])
+        chain.keys.sort(key=lambda key: key.from_seq)
 
 
 def _has_parent(chain: _Chain, item: Checked) -> bool:
@@ -192,6 +224,7 @@ def _has_parent(chain: _Chain, item: Checked) -> bool:
 
 def _set(chain: _Chain, item: Checked) -> None:
     chain.main[item.seq] = (item.hash, item.quarantine)
+    _roll(chain, item)
     if item.seq == chain.acked:
         chain.head, chain.head_doubtful = item.hash, item.quarantine == BAD_SIGNATURE
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kiosk import cose, journal_format
-from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record
+from kiosk.journal_format import DISPENSE, KEY_ROLL, RELEASE, VOID, Record, rolled_to
 from kiosk.period import split_right
+from sync.central.key_rows import DeviceKey, in_force
 from sync.central.record_parse import parse, signed_bytes
 from sync.central.verifying import Signed, Verify, verify_here
 from sync.wire import SignedRecord
 
 PAPER: Final = "paper_dispense"
+STOCK: Final = "stock"
+EVERY_RIGHT: Final = "*"
+"""What a retiring kiosk's release names: all it holds."""
 BAD_SIGNATURE: Final = "bad_signature"
 MAX_QUANTITY: Final = 2**53
 
@@ -32,6 +36,8 @@ class Checked:
     """None if it is quarantined."""
     quarantine: str
     """Empty, or why it cannot be interpreted."""
+    signed_by: bytes = b""
+    """The device key (raw public) whose signature holds; empty if none does."""
 
     @property
     def type(self) -> str:
@@ -49,29 +55,66 @@ def check_all(
     from_seq: int,
     kiosk: str,
     gen: int,
-    public: bytes,
+    keys: Sequence[DeviceKey],
     verify: Verify = verify_here,
 ) -> list[Checked]:
-    """Each record with its verdict; raises nothing for bad content. ``public`` is a raw Ed25519 key."""
-    verdicts = verify([Signed(public, item.signature, signed_bytes(item.record)) for item in records])
+    """Each record with its verdict; raises nothing for bad content.
+
+    ``keys`` are the generation's, oldest first. A record that the key in force did not sign may be of a copy
+    that never rolled its key: then an older one of them holds.
+    """
+    signers = _signers(records, from_seq, keys, verify)
     return [
-        _check(item.record, item.signature, from_seq + index, kiosk, gen, bool(holds))
-        for index, (item, holds) in enumerate(zip(records, verdicts, strict=True))
+        _check(item.record, item.signature, from_seq + index, kiosk, gen, signers[index])
+        for index, item in enumerate(records)
     ]
 
 
-def _check(payload: bytes, signature: bytes, seq: int, kiosk: str, gen: int, holds: bool) -> Checked:
+def _signers(
+    records: Sequence[SignedRecord], from_seq: int, keys: Sequence[DeviceKey], verify: Verify
+) -> list[bytes]:
+    """The key by which each record's signature holds; empty for none."""
+    found = [b""] * len(records)
+    messages = [signed_bytes(item.record) for item in records]
+
+    def try_keys(wanted: dict[int, bytes]) -> None:
+        places = list(wanted)
+        signed = [Signed(wanted[at], records[at].signature, messages[at]) for at in places]
+        for at, holds in zip(places, verify(signed), strict=True):
+            if holds:
+                found[at] = wanted[at]
+
+    try_keys({at: in_force(keys, from_seq + at) for at in range(len(records))})
+    for at, item in enumerate(records):
+        # Keys that the batch itself names sign what follows in it.
+        if found[at] and (named := _rolled_to(item.record)):
+            try_keys({later: named for later in range(at + 1, len(records)) if not found[later]})
+    for public in {key.public for key in keys} if not all(found) and len(keys) > 1 else ():
+        try_keys({at: public for at in range(len(records)) if not found[at]})
+    return found
+
+
+def _rolled_to(payload: bytes) -> bytes:
+    if KEY_ROLL.encode() not in payload:
+        return b""
+    try:
+        return rolled_to(parse(payload))
+    except cose.SignedDataFault:
+        return b""
+
+
+def _check(payload: bytes, signature: bytes, seq: int, kiosk: str, gen: int, signer: bytes) -> Checked:
     hashed = journal_format.record_hash(payload)
-    if not holds:
+    if not signer:
         return Checked(seq, payload, signature, hashed, None, None, BAD_SIGNATURE)
     try:
         record = parse(payload)
     except cose.SignedDataFault as fault:
-        return Checked(seq, payload, signature, hashed, prev_of(payload), None, fault.code)
+        return Checked(seq, payload, signature, hashed, prev_of(payload), None, fault.code, signer)
     why = _meaning_fault(record)
     if (record.kiosk, record.gen, record.seq) != (kiosk, gen, seq):
         why = "identity"
-    return Checked(seq, payload, signature, hashed, record.prev, None if why else record, why)
+    return Checked(seq, payload, signature, hashed, record.prev, None if why else record, why, signer)
 
 
 def prev_of(payload: bytes) -> bytes | None:
@@ -94,19 +137,21 @@ def _meaning_fault(record: Record) -> str:
             return "right"
         if not _is_quantity(record.detail.get("spends")) or record.quantity > MAX_QUANTITY:
             return "quantity"
+    if record.type == KEY_ROLL and not rolled_to(record):
+        return "public"
     if record.type == VOID:
         try:
             journal_format.parse_ref(record.ref)
         except ValueError:
             return "ref"
     if record.type == RELEASE:
-        if not _is_right(record.right) and not (record.right == "" and record.detail.get("all") is True):
+        if record.right != EVERY_RIGHT and not _is_right(record.right):
             return "right"
         upto = record.detail.get("upto")
-        if record.right and (
-            not isinstance(upto, list) or len(upto) != 2 or not all(map(_is_quantity, upto))
-        ):
+        if not isinstance(upto, list) or len(upto) != 2 or not all(map(_is_quantity, upto)):
             return "upto"
+    if record.type == STOCK and not _is_quantity(record.detail.get("quantity")):
+        return "quantity"
     return ""
 
 
