@@ -177,6 +177,8 @@ class Town:
         self.central_home = home / "central"
         self.database = database or f"sqlite:///{self.central_home / 'central.db'}"
         self.log = home / "central.log"
+        self.serving: dict[str, str] = {}
+        """What the environment of a central that serves has beside the usual."""
         self._port = 0
         self._server: subprocess.Popen[str] | None = None
 
@@ -199,7 +201,7 @@ class Town:
         with self.log.open("a") as log:
             self._server = subprocess.Popen(
                 [*CENTRAL, "serve", "--port", str(self._port), "--json"],
-                env=self._environment(),
+                env=self._environment() | self.serving,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

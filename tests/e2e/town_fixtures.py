@@ -16,10 +16,11 @@ from tests.e2e.town import Town
 @pytest.fixture(scope="session")
 def town_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The folder of a filled town, shared by all workers of a run."""
-    return template(_shared(tmp_path_factory, worker_id))
+    return template(shared_folder(tmp_path_factory, worker_id))
 
 
-def _shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder that all workers of a run share."""
     base = tmp_path_factory.getbasetemp()
     return base if worker_id == "master" else base.parent
 
@@ -46,7 +47,7 @@ def clocked_town(
     tmp_path_factory: pytest.TempPathFactory, worker_id: str, tmp_path: Path
 ) -> Iterator[ClockedTown]:
     """A town on a clock that the test sets; it stands on the last evening of March 2027."""
-    shutil.copytree(clocked_template(_shared(tmp_path_factory, worker_id)), tmp_path / "town")
+    shutil.copytree(clocked_template(shared_folder(tmp_path_factory, worker_id)), tmp_path / "town")
     made = ClockedTown(tmp_path / "town")
     yield made
     made.close()
