@@ -200,6 +200,18 @@ class Limits(Section):
     )
 
 
+class Journal(Section):
+    """What stays of the journal at the kiosk once central has it."""
+
+    backup_horizon_days: Annotated[int, Field(ge=7, le=3650)] = Field(
+        90,
+        description="Days that central may be set back to a backup: younger records stay at the kiosk.",
+    )
+    private_text_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        30, description="Days after which names and reasons are erased here, once central keeps them."
+    )
+
+
 class Log(Section):
     """What is written to the log."""
 
@@ -217,6 +229,7 @@ class Settings(Section):
     readers: Readers = Readers()
     screen: Screen = Screen()
     limits: Limits = Limits()
+    journal: Journal = Journal()
     log: Log = Log()
 
     @field_validator("zone")

@@ -57,7 +57,7 @@ REFUSED_AS = {
 }
 """Code of the OfficerFault that ``confirm`` raises for each state that is not ready."""
 
-RECORDED_REFUSALS = ("already_taken", "right_not_held", "right_closed", "frozen")
+RECORDED_REFUSALS = ("already_taken", "right_not_held", "right_closed", "no_stock", "frozen")
 """What the ledger itself may say to a hand-out that looked ready; recorded like a state that is not."""
 
 
@@ -239,7 +239,7 @@ class Counter:
 
         Raises OfficerFault: ``not_signed_in``, ``officer_ended``, ``unknown_program``, the codes of
         REFUSED_AS, ``collector``, ``quantity``, ``reason_missing``, ``text_too_long``, ``right_closed``,
-        ``frozen``; EnvironmentFault when the disk refuses.
+        ``no_stock``, ``frozen``; EnvironmentFault when the disk refuses.
         """
         cache = self._caches.current()
         self._require(session, cache)
@@ -274,6 +274,8 @@ class Counter:
             checks=checks,
             officer=session,
             reason=reason.strip(),
+            entitled=chosen.entitlement.status == "active",
+            without=chosen.without,
         )
         try:
             record = dispense(self._journal, handing)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk import enrolment, keystore
+from kiosk import enrolment, keystore, rollback
 from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock
 from kiosk.counter import Counter
@@ -14,9 +15,9 @@ from kiosk.enrolment import EnrolmentBundle
 from kiosk.errors import EnvironmentFault
 from kiosk.journal import Identity, Journal
 from kiosk.journal_walk import public_key_meta
-from kiosk.keyset import KeySet, open_keyset
+from kiosk.keyset import KeySet, KeyStanding, open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
-from kiosk.ports import RightsSource
+from kiosk.ports import RightsSource, RollbackCounter
 
 
 class Home:
@@ -26,11 +27,14 @@ class Home:
     ``keys_damaged``, ``keys_foreign`` (the keys are not those that were enrolled).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, find_counter: Callable[[], RollbackCounter | None] = rollback.find_counter
+    ) -> None:
         bundle = enrolment.load(path)
         if bundle is None:
             raise EnvironmentFault("not_enrolled", "this kiosk is not enrolled yet: kmc-kiosk enrol TICKET")
         self.path = path
+        self._find_counter = find_counter
         self.keys = keystore.load(path)
         if self.keys.signer_of(bundle.enrolment.public) is None:
             raise EnvironmentFault("keys_foreign", "the device keys are not those that were enrolled")
@@ -59,6 +63,11 @@ class Home:
         if open_keyset(data, self.bundle.roots).replaces(self.bundle.keyset):
             enrolment.save_keyset(self.path, self.bundle, data)
 
+    def key_warnings(self) -> tuple[str, ...]:
+        """``central_key_<standing>`` when the key that enrolled this kiosk does not stand as it did then."""
+        standing = self.bundle.standing
+        return () if standing is KeyStanding.ACTIVE else (f"central_key_{standing}",)
+
     def identity(self) -> Identity:
         """Who signs this kiosk's journal and requests."""
         enrolled = self._bundle.enrolment
@@ -79,6 +88,10 @@ class Home:
         """Every device key that is on this device now, the newest first."""
         self.keys = keystore.load(self.path)
         return self.keys.signers()
+
+    def rollback_counter(self) -> RollbackCounter | None:
+        """The counter that no old image of this disk takes back; None where this machine has none."""
+        return self._find_counter()
 
     def ledger(self) -> Ledger:
         """A new connection to the ledger.
@@ -106,8 +119,13 @@ class Home:
         void_minutes: int = 10,
         officer_cache_days: int = 30,
     ) -> Counter:
-        """A counter with connections of its own, for the calling thread."""
+        """A counter with connections of its own, for the calling thread.
+
+        An old image of the ledger is frozen here, before anything can be handed out, where there is a counter
+        that tells.
+        """
         ledger = self.ledger()
+        told = rollback.check(ledger, self.rollback_counter())
         return Counter(
             self.path,
             self._bundle.enrolment,
@@ -121,7 +139,8 @@ class Home:
             zone=zone,
             void_minutes=void_minutes,
             officer_cache_days=officer_cache_days,
-            warnings=("stolen_disk_readable",) if self.keys.disk_theft_exposes else (),
+            warnings=(*told, *(("stolen_disk_readable",) if self.keys.disk_theft_exposes else ())),
+            live_warnings=self.key_warnings,
         )
 
     def _stamp(self) -> tuple[int, int]:

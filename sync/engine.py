@@ -34,6 +34,8 @@ from kiosk.rights import (
     take_in,
 )
 from kiosk.sync_state import SyncState
+from kiosk.tolerate import note_heard
+from kiosk.unheld import note_covers
 from kiosk.upkeep import Upkeep
 from sync.client import CentralClient
 from sync.feed import load_changes
@@ -256,8 +258,10 @@ class SyncEngine:
 
     def fetch_changes(self, on_page: Callable[[int], None] = lambda rows: None) -> int:
         """Brings the cache up to date; answers how many rows changed. Raises CentralFault."""
+        acked = {gen: self.ledger.acked(gen) for gen in self.ledger.generations()}
         rows = load_changes(self.caches, self.client.changes, self._now_iso, on_page)
         self._orphans_due = self._orphans_due or rows > 0
+        note_covers(self.caches.current(), acked)
         doc = self.caches.current().keyset_doc()
         if doc:
             try:
@@ -302,6 +306,8 @@ class SyncEngine:
             boot_id=self.clock.boot_id(),
         )
         sync_state.save(self.home, state)
+        if time is not None:
+            note_heard(self.ledger, time.time_ms)
 
     def note_failure(self, fault: CentralFault) -> None:
         """Leaves word that central did not answer, or not well; its time stays known."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk import enrolment, key_roll, keystore
+from kiosk import enrolment, key_roll, keystore, rollback
 from kiosk.clock import Clock
 from kiosk.enrolment import Enrolment, EnrolmentBundle
 from kiosk.errors import CentralFault, EnvironmentFault, OfficerFault
@@ -115,6 +115,7 @@ def _prepare_ledger(
                     public_key_meta(enrolled.gen): public.hex(),
                     "frozen": "",
                     "grant_rev": "0",
+                    rollback.COUNTER_META: "",  # a ledger that was refused takes the counter up anew
                 }
             )
     finally:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from kiosk.clock import Clock
 from kiosk.home import Home
+from kiosk.upkeep import Upkeep, UpkeepLimits
 from sync.rights_source import CentralRights
 
 if TYPE_CHECKING:  # see make_client
@@ -53,19 +54,24 @@ def make_client(home: Home, address: CentralAddress, clock: Clock) -> CentralCli
     )
 
 
-def make_engine(home: Home, address: CentralAddress, clock: Clock) -> SyncEngine:
-    """An engine with connections of its own, for the calling thread."""
+def make_engine(
+    home: Home, address: CentralAddress, clock: Clock, limits: UpkeepLimits | None = None
+) -> SyncEngine:
+    """An engine with connections of its own, for the calling thread. ``limits``: what stays in the ledger."""
     from sync.engine import SyncEngine
 
+    ledger = home.ledger()
+    counter = home.rollback_counter()
     return SyncEngine(
         home.path,
-        home.ledger(),
+        ledger,
         home.caches(),
         home.identity(),
         make_client(home, address, clock),
         home.keyset,
         clock,
         take_keyset=home.take_keyset,
+        upkeep=Upkeep(ledger, home.identity(), clock, limits or UpkeepLimits(), counter),
     )
 
 

@@ -119,6 +119,8 @@ class Watch:
         try:
             engine = self._open_engine()
             try:
+                if name == "poll":
+                    engine.started()
                 self._repeat(name, step, engine)
             finally:
                 engine.close()
@@ -193,6 +195,8 @@ class Watch:
         if released or engine.ledger.waiting():
             self._something_to_push.set()
         nothing = not (changed or released or answer.grants)
+        if nothing:
+            engine.tidy()
         if nothing and time.monotonic() - begun < IDLE_POLL_S < self._poll_wait_s:
             self._stopping.wait(IDLE_POLL_S)
 

@@ -337,7 +337,7 @@ def test_without_a_cache_the_kiosk_says_so_and_settles_what_it_recorded(world: W
     status = world.counter.status()
     assert (status.point, status.warnings, status.waiting) == (
         "",
-        ("stolen_disk_readable", "cache_missing"),
+        ("no_rollback_counter", "stolen_disk_readable", "cache_missing"),
         2,
     )
     (pickup,) = world.counter.unshown()
