@@ -7,7 +7,7 @@ from tests.sim.books import Books
 from tests.sim.city import KEEPERS, Due
 from tests.sim.counter_work import Wish, serve, settle
 from tests.sim.machine import Machine
-from tests.sim.network import Odds
+from tests.sim.network import no_trouble, nothing_happens
 from tests.sim.oracle import Broken
 from tests.sim.world import World
 
@@ -33,7 +33,9 @@ def heal(world: World) -> Books:
 
 def end_troubles(world: World) -> None:
     """The network holds, central and the machines run, clocks are right, officers answer what is asked."""
-    world.network.odds = Odds()
+    world.network.fate = no_trouble
+    world.network.meanwhile = nothing_happens
+    world.frames.before_write = lambda _path: None
     world.network.next_fates.clear()
     world.network.cut.clear()
     world.host.restart()

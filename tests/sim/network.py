@@ -8,7 +8,6 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, NoReturn
 from unittest import mock
 from urllib.parse import urlsplit
@@ -18,19 +17,6 @@ from sync import client, enrolling
 from tests.sim.central_host import CentralHost
 
 Answer = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class Odds:
-    """How likely each trouble is, for one exchange."""
-
-    request_lost: float = 0.0
-    reply_lost: float = 0.0
-    doubled: float = 0.0
-    late: float = 0.0
-    meanwhile: float = 0.0
-    """Something else happens while the request, or the reply, is on its way."""
-    central_dies: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,19 +34,26 @@ def nothing_happens(_machine: str) -> None:
     """What happens meanwhile by default."""
 
 
+def no_trouble() -> str:
+    """The fate of an exchange by default."""
+    return "ok"
+
+
 @dataclass
 class Network:
-    """Carries every request of every machine; ``rng`` decides on the trouble."""
+    """Carries every request of every machine."""
 
     host: CentralHost
-    rng: Random
-    odds: Odds = field(default_factory=Odds)
+    fate: Callable[[], str] = no_trouble
+    """What becomes of the next exchange: ``request_lost``, ``reply_lost``, ``doubled``, ``late``,
+    ``meanwhile`` and ``meanwhile_reply`` (something happens before, or after, it is at central),
+    ``central_dies:3`` (at the third point of its work), ``ok``."""
     cut: set[str] = field(default_factory=set)
     """Names of the machines that reach nothing."""
     meanwhile: Callable[[str], None] = nothing_happens
     late: list[Late] = field(default_factory=list)
     next_fates: list[str] = field(default_factory=list)
-    """For directed schedules: fates of the next exchanges, in the place of the odds; ``ok`` for none."""
+    """For directed schedules: fates of the next exchanges, before anybody else is asked."""
     tally: Tally[str] = field(default_factory=Tally)
     grants: dict[str, list[bytes]] = field(default_factory=dict)
     """Every grant that went by, by the machine it went to."""
@@ -74,7 +67,7 @@ class Network:
         parts = urlsplit(url)
         machine = str(parts.hostname)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        fate = self._fate()
+        fate, _, point = self._fate().partition(":")
         frames = self.host.frames
         if machine in self.cut or fate == "request_lost":
             self._fails("cut" if machine in self.cut else fate)
@@ -84,7 +77,7 @@ class Network:
             self.late.append(Late(machine, method, target, headers, body))
             self._fails(fate)
         frames.point("network:before sending")
-        countdown = self.rng.randint(1, 6) if fate == "central_dies" else 0
+        countdown = int(point) if fate == "central_dies" else 0
         try:
             answer = self.host.call(method, target, headers, body, countdown)
         except ConnectionError:
@@ -103,11 +96,11 @@ class Network:
                 self._fails("cut")
         return answer
 
-    def deliver_late(self) -> int:
-        """The oldest late request arrives; answers its status, 0 if central is down or there was none."""
+    def deliver_late(self, which: int = 0) -> int:
+        """A late request arrives, the oldest is 0; answers its status, 0 if central is down or there was none."""
         if not self.late:
             return 0
-        one = self.late.pop(0)
+        one = self.late.pop(which % len(self.late))
         self.tally["late_arrived"] += 1
         try:
             return self.host.call(one.method, one.target, one.headers, one.body)[0]
@@ -121,23 +114,7 @@ class Network:
             yield
 
     def _fate(self) -> str:
-        if self.next_fates:
-            return self.next_fates.pop(0)
-        odds = self.odds
-        at = self.rng.random()
-        for name, share in (
-            ("request_lost", odds.request_lost),
-            ("reply_lost", odds.reply_lost),
-            ("doubled", odds.doubled),
-            ("late", odds.late),
-            ("meanwhile", odds.meanwhile / 2),
-            ("meanwhile_reply", odds.meanwhile / 2),
-            ("central_dies", odds.central_dies),
-        ):
-            if at < share:
-                return name
-            at -= share
-        return "ok"
+        return self.next_fates.pop(0) if self.next_fates else self.fate()
 
     def _note_grants(self, machine: str, answer: Answer) -> None:
         if answer[0] != 200 or b"grant" not in answer[2]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from random import Random
 
 from tests.sim import healing
 from tests.sim.directed import Directed
@@ -17,7 +16,7 @@ def run_schedule(templates: Templates, schedule: Directed, folder: Path, *, sign
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with World(
-        templates, schedule.scope, folder, Random(1), rows_per_page=schedule.pages, signed=signed
+        templates, schedule.scope, folder, rows_per_page=schedule.pages, signed=signed
     ) as world:
         schedule.run(world)
         books = healing.heal(world)

@@ -1,102 +1,122 @@
-"""A seed becomes a run: a small city, some troubles, a few dozen actions, and the healing at the end.
+"""A seed becomes a run: a small city, some troubles, some steps, and the healing at the end.
 
-The same seed gives the same actions: everything is drawn from one generator, and there are no threads.
+The same seed gives the same run in every process: all is drawn from one generator, keys and nonces from
+another, and there are no threads. What was drawn is noted, and can be played again without the seed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter as Tally
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from tests.sim import healing, invariants
-from tests.sim.actions import Actions
-from tests.sim.network import Odds
+from tests.sim.drawing import Drawing
 from tests.sim.oracle import Broken
-from tests.sim.template import SCOPES, Templates
+from tests.sim.player import Player
+from tests.sim.steadiness import steady
+from tests.sim.steps import Step, parse, text_of
+from tests.sim.template import Templates
 from tests.sim.world import World
 
-SCOPE_WEIGHTS = {"one": 5, "partial": 3, "family": 2, "excluding": 2, "counters": 3}
-STEPS = (15, 36)
+SCOPE_WEIGHTS: Final = {"one": 5, "partial": 3, "family": 2, "excluding": 2, "counters": 3}
+LENGTHS: Final = ((6, 14), (14, 28), (28, 40))
+LENGTH_WEIGHTS: Final = (6, 3, 1)
 
 
 @dataclass
 class Run:
-    """What one seed did."""
+    """What one schedule did."""
 
-    seed: int
-    scope: str = ""
-    actions: list[str] = field(default_factory=list)
+    name: str
+    """``seed 17``, or the name of a schedule that was written down."""
+    scope: str
+    pages: int = 5000
+    """Rows on each page of the feed."""
+    ends: str = "heal"
+    """How it ends: ``stop``, ``heal``, ``period`` (the period after is served, too)."""
+    steps: list[Step] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+    """What became of each step, innermost first."""
     tally: Tally[str] = field(default_factory=Tally)
     broken: Broken | None = None
 
     def told(self) -> str:
-        """The whole run for a person: how to repeat it, its actions, and what broke."""
-        head = f"seed {self.seed} ({self.scope})"
-        return "\n".join([head, *self.actions, f"BROKEN {self.broken}" if self.broken else "all holds"])
+        """The whole run for a person: its schedule, what broke, and how to play it again."""
+        head = f"# {self.name}: city {self.scope}, {self.pages} rows a page, ends with {self.ends}"
+        return "\n".join([head, text_of(self.steps), f"# BROKEN {self.broken}" if self.broken else "# all holds"])
+
+    def digest(self) -> str:
+        """Names everything that happened: schedule, what became of each step, and what broke."""
+        told = "\n".join([self.told(), *self.trace])
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
-def run_seed(templates: Templates, seed: int, *, most_steps: int | None = None) -> Run:
-    """Runs one seed; ``most_steps`` cuts it short, to find the shortest run that still breaks."""
+def run_seed(templates: Templates, seed: int) -> Run:
+    """Draws and plays one run."""
     rng = Random(seed)
-    name = rng.choices(list(SCOPE_WEIGHTS), list(SCOPE_WEIGHTS.values()))[0]
-    run = Run(seed, name)
+    scope = rng.choices(list(SCOPE_WEIGHTS), list(SCOPE_WEIGHTS.values()))[0]
+    run = Run(f"seed {seed}", scope, rng.choice((1, 2, 3, 5000)), rng.choices(("stop", "heal", "period"), (3, 6, 1))[0])
+    length = rng.randint(*rng.choices(LENGTHS, LENGTH_WEIGHTS)[0])
+
+    def play(world: World) -> None:
+        Player(world, run.trace.append, Drawing(world, rng)).draw(length, run.steps)
+
+    return _run(templates, run, play)
+
+
+def run_again(templates: Templates, run: Run, steps: list[Step]) -> Run:
+    """Plays written steps in the city of a run, with its end."""
+    again = Run(run.name, run.scope, run.pages, run.ends, steps)
+
+    def play(world: World) -> None:
+        player = Player(world, again.trace.append)
+        for step in steps:
+            player.play(step)
+
+    return _run(templates, again, play)
+
+
+def run_text(templates: Templates, name: str, scope: str, text: str, *, pages: int = 5000, ends: str = "heal") -> Run:
+    """Plays a schedule that was written down."""
+    return run_again(templates, Run(name, scope, pages, ends), parse(text))
+
+
+def _run(templates: Templates, run: Run, play: Callable[[World], None]) -> Run:
     folder = templates.root / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    world = World(templates, name, folder, rng, rows_per_page=rng.choice((1, 2, 3, 5000)), signed=False)
-    world.network.odds = _odds(rng)
-    steps = rng.randint(*STEPS)
-    actions = Actions(world, rng, run.actions.append)
-    with world:
-        try:
-            for _ in range(steps if most_steps is None else min(steps, most_steps)):
-                actions.step()
-            _end(world, actions, run)
-        except Broken as broken:
-            run.broken = broken
+    with steady(run.name):
+        world = World(templates, run.scope, folder, rows_per_page=run.pages, signed=False)
+        with world:
+            try:
+                play(world)
+                _end(world, run)
+            except Broken as broken:
+                run.broken = broken
         run.tally = world.tally + world.network.tally + Tally({"central_died": world.host.stops})
         run.tally += Tally({f"died at {name}": count for name, count in world.frames.points.items()})
     return run
 
 
-def shortest(templates: Templates, seed: int) -> Run:
-    """The run of a seed that breaks, cut down to the fewest steps after which the same invariant breaks."""
-    whole = run_seed(templates, seed)
-    if whole.broken is None:
-        return whole
-    for steps in range(1, STEPS[1]):
-        cut = run_seed(templates, seed, most_steps=steps)
-        if cut.broken is not None and cut.broken.invariant == whole.broken.invariant:
-            return cut
-    return whole
-
-
-def _odds(rng: Random) -> Odds:
-    kind = rng.random()
-    if kind < 0.2:
-        return Odds(meanwhile=0.2)
-    if kind < 0.8:
-        return Odds(0.03, 0.08, 0.04, 0.05, 0.15, 0.02)
-    return Odds(0.1, 0.2, 0.1, 0.1, 0.2, 0.05)
-
-
-def _end(world: World, actions: Actions, run: Run) -> None:
+def _end(world: World, run: Run) -> None:
+    """The end that was drawn; what central has then is part of what happened."""
     invariants.books_are_right(world.books(), world.oracle)
-    actions.say("heal")
-    books = healing.heal(world)
-    waiting = healing.served_again(world, books)
-    if waiting or run.seed % 8 == 0:
-        actions.say(f"{waiting} wait for another period")
-        healing.served_next_period(world)
-    if run.seed % 2:
-        return
-    healing.until_quiet(world)
+    if run.ends != "stop":
+        books = healing.heal(world)
+        waiting = healing.served_again(world, books)
+        if waiting and run.ends == "period":
+            healing.served_next_period(world)
+        healing.until_quiet(world)
+        books = world.books()
+        invariants.books_are_right(books, world.oracle)
+        invariants.everything_arrived(world, books)
+        invariants.overspends_are_reported(books, world.oracle)
     books = world.books()
-    invariants.books_are_right(books, world.oracle)
-    invariants.everything_arrived(world, books)
-    invariants.overspends_are_reported(books, world.oracle)
-
-
-__all__ = ["SCOPES", "Run", "run_seed", "shortest"]
+    run.trace += [f"{ref} {told}" for ref, told in sorted(books.pickups.items())]
+    run.trace += [f"{right} {held}" for right, held in sorted(books.held.items())]
+    run.trace += sorted(f"{code} {right} {refs}" for code, right, refs in books.cases)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from random import Random
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -17,6 +16,7 @@ from tests.sim.city import KEEPERS, SCOPES, Scope, holder, scope
 from tests.sim.clocks import START, MachineClock
 from tests.sim.machine import Machine
 from tests.sim.network import Network
+from tests.sim.steadiness import steady
 
 UID = bytes.fromhex("04a1b2c3d4e580")
 _YEARS = 4 * 366 * 86_400
@@ -27,7 +27,8 @@ class Templates:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.host = CentralHost(root)
+        with steady("central"):
+            self.host = CentralHost(root)
         self._base = root / "base.db"
         self.host.save(self._base)
 
@@ -50,9 +51,10 @@ class Templates:
         host = self.host
         host.load(self._base)
         host.time.now = START
-        network = Network(host, Random(0))
+        network = Network(host)
         folder.mkdir(parents=True)
         with ExitStack() as stack:
+            stack.enter_context(steady(f"city {city.name}"))
             stack.enter_context(without_threads())
             stack.enter_context(network.installed())
             importing.apply(host.central, city.document())

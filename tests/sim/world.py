@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter as Tally
 from contextlib import ExitStack
 from pathlib import Path
-from random import Random
 from typing import Final
 
 from kiosk.errors import KioskError
@@ -53,7 +52,6 @@ class World:
         templates: Templates,
         scope_name: str,
         folder: Path,
-        rng: Random | None = None,
         *,
         rows_per_page: int = 5000,
         signed: bool = True,
@@ -69,11 +67,15 @@ class World:
         self.frames = self.host.frames
         self.frames.clear()
         self.oracle = Oracle(self.scope)
-        self.network = Network(self.host, rng or Random(0))
+        self.network = Network(self.host)
         self.machines: dict[str, Machine] = {}
         self.images: dict[str, Path] = {}
         """A disk image of some machines, by name."""
         self.tally: Tally[str] = Tally()
+        self.dues = {due.id: due for due in self.scope.dues}
+        """What agencies say now, by entitlement; the oracle has its own table."""
+        self.versions = dict.fromkeys(self.dues, 1)
+        self.points = dict(self.scope.homes)
         self.gone: set[bytes] = set()
         """Hashes of records in ledgers that were lost or put back: they may never reach central."""
         self.cards: dict[int, CardRead] = {one: templates.card(one) for one, _ in self.scope.homes}
@@ -112,6 +114,10 @@ class World:
     def usable(self) -> list[Machine]:
         """The machines with a disk that was enrolled, in the order in which they came."""
         return [one for one in self.machines.values() if one.can_open()]
+
+    def waiting_to_enrol(self) -> list[Machine]:
+        """Machines with a ticket that they did not use yet."""
+        return [one for one in self.machines.values() if one.ticket and not one.retired]
 
     def books(self) -> Books:
         """Central's books as of now."""
