@@ -44,7 +44,9 @@ class Stage:
         self.results = 0
         self.citizen.resultSet.connect(self._count_result)
         self.officer.resultSet.connect(self._count_result)
+        self._size = (width, height)
         self.window.show()
+        self.until(self._is_in_place)
         self.until(lambda: bool(self.of_kiosk("statusKnown") or self.of_kiosk("frozen")))
 
     def of_kiosk(self, name: str) -> Any:
@@ -82,12 +84,20 @@ class Stage:
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
             QCoreApplication.sendPostedEvents()
 
+    def _is_in_place(self) -> bool:
+        """The display has given the window its size: on a busy machine that may take until after a step."""
+        view = self.window.view
+        content = view.contentItem()
+        sizes = {(view.width(), view.height()), (round(content.width()), round(content.height()))}
+        return view.isExposed() and sizes == {self._size}
+
     def _count_result(self) -> None:
         self.results += 1
 
     def settle(self) -> None:
         """Until every question has its answer on the screen."""
         self.until(lambda: self.window.worker.waiting == 0)
+        self.until(self._is_in_place)
         for _ in range(3):
             QCoreApplication.processEvents()
             QCoreApplication.sendPostedEvents()
