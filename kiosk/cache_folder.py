@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from kiosk.errors import EnvironmentFault
 
 POINTER_FILE = "cache.current"
 LOCK_FILE = "cache.lock"
+PROGRESS_FILE = "cache.loading"
+"""How far the first load is, in percent; there is none while a whole cache is current."""
+PART_FILES = "snapshot."
+"""Begins the names of what has landed of a snapshot."""
 DAMAGE_CODES = ("database_damaged", "database_missing", "database_newer", "cache_pointer_damaged")
 """Faults of a cache that a new one mends."""
 _SWAPS_WAITED_FOR = 5
@@ -105,11 +110,41 @@ class CacheFolder:
 
     def create(self) -> tuple[int, Cache]:
         """A new, empty cache file that is not current yet, and its number; to be called while ``loading``."""
+        number, path = self.new_path()
+        return number, Cache(path, self._key, create=True)
+
+    def new_path(self) -> tuple[int, Path]:
+        """Number and path for a cache file that is about to be made; to be called while ``loading``."""
         for number, path in self._files():
             if number != self.current_number_or_none():
                 path.unlink(missing_ok=True)  # left by a load that never came to its end
         number = max([number for number, _ in self._files()] + [self.current_number_or_none() or 0]) + 1
-        return number, Cache(self.path_of(number), self._key, create=True)
+        return number, self.path_of(number)
+
+    @property
+    def key(self) -> bytes:
+        """The key of the files."""
+        return self._key
+
+    def note_progress(self, percent: int | None) -> None:
+        """Leaves word for the screen how far a new cache is loaded (0 to 100); None: there is nothing to tell.
+
+        Only a hint, so a disk that refuses it stops nothing.
+        """
+        path = self.home / PROGRESS_FILE
+        with contextlib.suppress(OSError):
+            if percent is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_text(str(percent), encoding="ascii")
+
+    def progress(self) -> int | None:
+        """How far a new cache is loaded, in percent; None if none is on its way."""
+        try:
+            text = (self.home / PROGRESS_FILE).read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return None
+        return min(int(text), 100) if text.isdigit() and len(text) <= 3 else None
 
     def make_current(self, number: int) -> None:
         """Swaps the pointer atomically and removes all other files; to be called while ``loading``.
@@ -127,6 +162,14 @@ class CacheFolder:
         (self.home / POINTER_FILE).unlink(missing_ok=True)
         for _, path in self._files():
             path.unlink(missing_ok=True)
+        for path in (*self.home.glob(f"{PART_FILES}*"), self.home / PROGRESS_FILE):
+            path.unlink(missing_ok=True)
+
+    def has_files(self) -> bool:
+        """True if a cache, or a part of one, is on this device."""
+        others = (self.home / POINTER_FILE, self.home / PROGRESS_FILE)
+        parts = any(self.home.glob(f"{PART_FILES}*"))
+        return parts or bool(self._files()) or any(path.exists() for path in others)
 
     def current_number_or_none(self) -> int | None:
         """The number in the pointer file; None also where it cannot be read."""

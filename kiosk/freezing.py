@@ -17,6 +17,10 @@ STALE_GENERATION = "stale_generation"
 """This kiosk was enrolled again elsewhere."""
 FROZEN_BY_CENTRAL = "kiosk_frozen"
 """Central keeps it from dispensing for now; over as soon as central speaks to it as usual."""
+STOPPED = "kiosk_stopped"
+"""Central's staff stopped it; over when they take the order back."""
+KEY_ROLLED = "device_key_rolled"
+"""Central knows this kiosk by a newer key than it has: it is a copy, or an old disk came back."""
 
 SALVAGED = "ledger_salvaged"
 """The ledger was damaged: what could be read of it is sent, and nothing more is recorded."""
@@ -26,7 +30,9 @@ RETIRED = "retired"
 RETIRED_GEN = "retired_gen"
 """Name of the ledger's value that keeps which generation retired."""
 
-_RANK = (FROZEN_BY_CENTRAL, RETIRED, STALE_GENERATION, ROLLED_BACK, FORKED, SALVAGED, REVOKED)
+_RANK = (
+    FROZEN_BY_CENTRAL, STOPPED, RETIRED, STALE_GENERATION, ROLLED_BACK, KEY_ROLLED, FORKED, SALVAGED, REVOKED,
+)  # fmt: skip
 
 
 def freeze(connection: Any, why: str) -> None:
@@ -54,11 +60,11 @@ def is_retired(connection: Any, gen: int) -> bool:
     return meta_of(connection, RETIRED_GEN) == str(gen)
 
 
-def thaw(ledger: Ledger) -> None:
-    """Lets the kiosk dispense again if nothing but central's own word kept it from that."""
-    if ledger.meta("frozen") == FROZEN_BY_CENTRAL:
+def thaw(ledger: Ledger, why: str = FROZEN_BY_CENTRAL) -> None:
+    """Lets the kiosk dispense again if nothing but central's own word ``why`` kept it from that."""
+    if ledger.meta("frozen") == why:
         with ledger.writing() as connection:
-            if meta_of(connection, "frozen") == FROZEN_BY_CENTRAL:
+            if meta_of(connection, "frozen") == why:
                 put_meta(connection, frozen="")
 
 

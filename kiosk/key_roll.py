@@ -79,9 +79,9 @@ def _named(connection: Any) -> set[bytes]:
     return rolled | {bytes.fromhex(one) for one in first}
 
 
-def key_in_force(ledger: Ledger, gen: int, enrolled: bytes) -> bytes:
-    """The raw public key that signs this generation's next record; ``enrolled`` is its first one."""
-    return signing_key(ledger.db.conn, gen)[1] or enrolled
+def key_in_force(ledger: Ledger, gen: int) -> bytes:
+    """The raw public key that signs this generation's next record; empty for the one it was enrolled with."""
+    return signing_key(ledger.db.conn, gen)[1]
 
 
 def is_acknowledged(ledger: Ledger, gen: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kiosk import freezing, sync_state
+from kiosk import freezing, key_roll, sync_state
 from kiosk.acknowledgement import forget_acknowledged
 from kiosk.asking import forget_asked
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
@@ -33,10 +33,13 @@ from kiosk.rights import (
     release_unless_just_acquired,
     take_in,
 )
+from kiosk.stock_records import receive
 from kiosk.sync_state import SyncState
 from kiosk.tolerate import note_heard
 from kiosk.unheld import note_covers
 from kiosk.upkeep import Upkeep
+from kiosk.voiding import void_requested
+from sync import orders
 from sync.client import CentralClient
 from sync.feed import load_changes
 from sync.pushing import Pusher
@@ -48,6 +51,8 @@ STOPS = {
     "kiosk_revoked": freezing.REVOKED,
     "stale_gen": freezing.STALE_GENERATION,
     "kiosk_frozen": freezing.FROZEN_BY_CENTRAL,
+    "kiosk_stopped": freezing.STOPPED,
+    "key_rolled": freezing.KEY_ROLLED,
 }
 """Central's signed refusals that end dispensing, and what the ledger keeps of each."""
 FORGOTTEN_MS = 10 * 60 * 1000
@@ -124,7 +129,7 @@ class SyncEngine:
         while more and polls < MOST_POLLS:
             answer = self.poll(wait_s=0.0)
             grants += len(answer.grants)
-            released += self.answer_recalls(answer)
+            released += self.carry_out(answer)
             more, polls, waiting = answer.grants_more, polls + 1, answer.changes_waiting
         rows = self.fetch_changes() if waiting or not self.caches.is_sound() else 0
         released += self.release_unused() + self.release_orphans()
@@ -141,9 +146,16 @@ class SyncEngine:
         Raises CentralFault as ``Pusher.push_all`` does.
         """
         pushed = self._pusher.push_all(on_batch)
+        self._change_keys()
         if pushed and self._upkeep is not None:
             self._upkeep.synced()
         return pushed
+
+    def _change_keys(self) -> None:
+        """Signs requests by the newest key from the moment on that central has the record of it."""
+        gen = self.identity.gen
+        if key_roll.is_acknowledged(self.ledger, gen):
+            self.client.use_key(self.identity.signer(key_roll.key_in_force(self.ledger, gen)))
 
     def started(self) -> None:
         """To be called once by a process that stays: raises the rollback counter."""
@@ -172,11 +184,13 @@ class SyncEngine:
                 grants_digest=digest_of(held_epochs(self.ledger, gen)),
                 cursor=cursor,
                 wait_s=wait_s,
+                health=orders.health_of(self.ledger),
             )
         )
         self._compare_journals(answer, acked_before)
         self.note_success(current=bool(cursor) and not answer.changes_waiting)
         freezing.thaw(self.ledger)
+        orders.obey(self, answer.order)
         if answer.grants or answer.grants_reset:
             self._take_grants(answer)
         if not answer.grants_more:
@@ -229,6 +243,14 @@ class SyncEngine:
             elif outcome is not GrantOutcome.SAME:
                 log.warning("grant of %s not taken in: %s", grant.right, outcome)
 
+    def carry_out(self, answer: PollAnswer) -> int:
+        """Does what a poll's answer asks for: recalls, stock slices, voids; answers how many records."""
+        made = self.answer_recalls(answer)
+        if answer.slices:
+            made += receive(self._journal, answer.slices, self._keyset())
+        asked = [void_requested(self._journal, one.ref, one.reason, one.by) for one in answer.voids]
+        return made + sum(record is not None for record in asked)
+
     def answer_recalls(self, answer: PollAnswer) -> int:
         """Releases rights that central asks back; answers how many."""
         return sum(release(self._journal, right) is not None for right in answer.recalls)
@@ -280,17 +302,8 @@ class SyncEngine:
         if why is None:
             return
         freeze_ledger(self.ledger, why)
-        if why == freezing.REVOKED and self.caches.current_number_or_none() is not None:
-            self._flush()
-            log.warning("central has revoked this kiosk: its cache is wiped")
-            with self.caches.loading():
-                self.caches.wipe()
-
-    def _flush(self) -> None:
-        try:
-            self.push_all()
-        except CentralFault as fault:
-            log.warning("the journal could not be sent yet: %s", fault.code)
+        if why == freezing.REVOKED:
+            orders.carry_out_revocation(self)
 
     def note_success(self, *, current: bool = False) -> None:
         """Leaves word that central answered, and its signed time; ``current``: nothing is waiting there."""

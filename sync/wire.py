@@ -19,6 +19,8 @@ MAX_RECORDS: Final = 1000
 MAX_RIGHTS: Final = 500
 MAX_GRANTS: Final = 500
 MAX_ROWS: Final = 5000
+MAX_COUNT: Final = 100_000
+"""Rows of one kind in a page: a rev larger than MAX_ROWS goes out whole."""
 MAX_SLICES: Final = 100
 MAX_VOIDS: Final = 100
 MAX_WAIT_S: Final = 60.0
@@ -207,6 +209,8 @@ class PollAnswer(Answer):
     time_ms: int
     incarnation: int
     acked_seq: int
+    order: str = Field(default="", max_length=16)
+    """Empty, ``stop``, ``flush`` or ``wipe``; repeated until it is taken back."""
     slices: list[Wired] = Field(default_factory=list, max_length=MAX_SLICES)
     """Stock slices allotted to this generation and not received yet: COSE_Sign1, context ``kmc/stock/1``."""
     voids: list[VoidRequest] = Field(default_factory=list, max_length=MAX_VOIDS)
@@ -214,10 +218,15 @@ class PollAnswer(Answer):
 
 
 class ColumnarRows(Answer):
-    """Rows of one kind, as arrays in the order of ``columns``."""
+    """Rows of one kind, column by column; each column packed as ``kiosk.feed_columns`` says."""
 
     columns: list[str]
-    rows: list[list[Any]]
+    keys: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many leading columns are the key."""
+    count: Annotated[int, Field(ge=0, le=MAX_COUNT)]
+    data: list[dict[str, Any]]
+    moves: dict[str, Any] | None = None
+    """A packed column of move ids, empty text for rows that did not move; None where none did."""
 
 
 class Checkpoint(Answer):
@@ -228,16 +237,53 @@ class Checkpoint(Answer):
     checksum: str
 
 
-class ChangesAnswer(Answer):
-    """One page of ``GET /v1/changes``. A page never splits a rev."""
+class BucketPart(Answer):
+    """What a page tells of one bucket: whole revs, with a checkpoint where nothing is behind them."""
 
     bucket: str
-    """All rows and tombstones of a page are of this one bucket."""
     tables: dict[str, ColumnarRows] = Field(default_factory=dict)
-    tombstones: dict[str, list[list[Any]]] = Field(default_factory=dict)
+    tombstones: dict[str, ColumnarRows] = Field(default_factory=dict)
+    """Keys of rows that are gone. One with a move id was inserted elsewhere under the same id."""
+    checkpoint: Checkpoint | None = None
+
+
+class ChangesAnswer(Answer):
+    """One page of ``GET /v1/changes``: a part of one bucket, or several buckets that fit in as a whole."""
+
+    parts: list[BucketPart] = Field(default_factory=list)
+    follow: list[str] = Field(default_factory=list)
+    """Every bucket this kiosk follows; rows of others are to be forgotten."""
+    snapshots: list[str] = Field(default_factory=list)
+    """Buckets that are large and of which the cursor has nothing: better loaded as a file."""
     next: str
     more: bool
-    checkpoint: Checkpoint | None = None
+
+
+class SnapshotManifest(Answer):
+    """``GET /v1/snapshot/{bucket}``: the newest snapshot of a bucket, signed by central (COSE_Sign1 with
+    context ``kmc/snapshot/1``, see ``sync.snapshot_format``)."""
+
+    manifest: Wired
+
+
+class LookupRequest(Request):
+    """``POST /v1/lookup``: whose card is this? Answered for a genuine card that may be served only."""
+
+    medium: Literal["nfc", "qr"]
+    credential: Wired = Field(min_length=1, max_length=4096)
+    """The bytes as the reader read them."""
+    uid: Wired = Field(default=b"", max_length=10)
+
+
+class LookupAnswer(Answer):
+    """The holder of a card with all that a counter needs of them, family and guardians included."""
+
+    status: Literal["found", "unknown", "refused"]
+    code: str = ""
+    """Refused: the code of the card's fault, as a kiosk would name it."""
+    card_no: str = ""
+    holder_id: int = 0
+    tables: dict[str, ColumnarRows] = Field(default_factory=dict)
 
 
 class HealthAnswer(Answer):
@@ -255,8 +301,8 @@ class ErrorAnswer(Answer):
 
 
 CITY: Final = "city"
-"""The bucket of what is the same everywhere. Every kiosk follows it and the buckets of all points, since a
-holder may come to any of them, but only its own point's officers."""
+"""The bucket of what is the same everywhere. Every kiosk follows it, its own point's bucket and officers, and
+such other points as central's settings name for it; a card from elsewhere is looked up."""
 
 
 def point_bucket(point_id: int) -> str:
@@ -275,5 +321,5 @@ row_hash = feed_rows.row_hash
 checksum_of = feed_rows.checksum_of
 
 CITY_KINDS: Final = ("agency", "point", "kiosk", "program", "denied_card", "keyset")
-POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right")
+POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right", "family")
 OFFICER_KINDS: Final = ("officer",)
