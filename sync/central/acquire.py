@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from kiosk.period import split_right
 from sync.central import placement, programs, right_rows
 from sync.central.feed import FeedChanges
+from sync.central.recalls import WANTED, Recalls
 from sync.central.right_rows import Kiosk, Kiosks, Right
 from sync.central.rights import hand_over, signed_grant
 from sync.central.state import Central
@@ -35,14 +36,15 @@ def _acquire(
     placement.ensure(central, connection, _subjects(wanted), now, kiosks)
     rows = right_rows.load(connection, wanted)
     served = programs.served_at(connection, asker.point_id)
-    changes = FeedChanges()
+    changes, recalls = FeedChanges(), Recalls(now)
     answers: list[RightAnswer] = []
     for key in wanted:
         row = rows.get(key)
         if row is None or not _is_served(row, served):
             answers.append(RightAnswer(right=key, status="unknown"))
             continue
-        answers.append(_decide(central, connection, row, asker, gen, now, kiosks, changes))
+        answers.append(_decide(central, connection, row, asker, gen, now, kiosks, changes, recalls))
+    recalls.write(connection)
     changes.write(connection)
     return answers
 
@@ -56,6 +58,7 @@ def _decide(
     now: int,
     kiosks: Kiosks,
     changes: FeedChanges,
+    recalls: Recalls,
 ) -> RightAnswer:
     where = kiosks.point_of(row.held_by)
     if row.left == 0:
@@ -64,8 +67,10 @@ def _decide(
         )
     if now >= row.not_after:
         return RightAnswer(right=row.right, status="closed")
+    if row.merged_into is not None:
+        return RightAnswer(right=row.right, status="closed")
     mine = row.held_by == asker.id and row.gen == gen and not row.in_doubt
-    if mine and row.recall:
+    if mine and row.recall and row.wanted_by:
         # Asked for by its own holder: somebody stands there with the card.
         row.recall, row.wanted_by, row.wanted_until = False, "", 0
         right_rows.save(connection, [row])
@@ -75,12 +80,17 @@ def _decide(
         return RightAnswer(right=row.right, status="later")
     if not asker.may_hold or asker.gen != gen:
         return RightAnswer(right=row.right, status="held", point=where or None, kiosk=row.held_by or None)
+    if row.waits:
+        # Another card of the same person may still spend it elsewhere.
+        return RightAnswer(right=row.right, status="recalled", point=where or None, kiosk=row.held_by or None)
     if not row.held_by:
         hand_over(connection, central.incarnation, asker, [row], now, changes, kiosks)
         return _granted(central, row)
     if row.in_doubt or not kiosks.by_id[row.held_by].may_hold:
         return RightAnswer(right=row.right, status="held", point=where, kiosk=row.held_by)
-    row.recall, row.wanted_by, row.wanted_until = True, asker.id, now + WANTED_S
+    if not row.recall or row.wanted_by:
+        recalls.ask(row, WANTED, asker.id)
+        row.wanted_by, row.wanted_until = asker.id, now + WANTED_S
     right_rows.save(connection, [row])
     return RightAnswer(right=row.right, status="recalled", point=where, kiosk=row.held_by)
 

@@ -11,19 +11,21 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
-from sync.central import placement, right_rows, rights
+from sync.central import flags, kiosk_rows, merging, orders, placement, right_rows, rights, stock
 from sync.central.acquire import WANTED_S
 from sync.central.bulk import insert_rows
 from sync.central.feed import FeedChanges
+from sync.central.flags import EXPOSURE, HandOut
 from sync.central.lines import Lines
 from sync.central.models import case, grant_log, pickup
 from sync.central.models import rights as rights_table
-from sync.central.record_check import PAPER, Checked
+from sync.central.recalls import MISLED, Recalls
+from sync.central.record_check import EVERY_RIGHT, PAPER, STOCK, Checked
 from sync.central.right_rows import Kiosks, Right
 from sync.wire import Conflict
 
 ZONE: Final = ZoneInfo("Asia/Jakarta")
-WITHIN_GRANT: Final = "within_grant"
+RETIRED: Final = "retired"
 _MAX_WALL_MS: Final = 253_402_300_799_000
 _KEYS_PER_QUERY: Final = 400
 
@@ -55,7 +57,11 @@ class Effects:
         self.lines = Lines(connection, kiosk, gen)
         self._pickups = self._stored_pickups([one.ref for one in records if one.type == VOID])
         self._new_pickups: dict[str, dict[str, Any]] = {}
-        self._voided: set[str] = set()
+        self._voided: dict[str, str] = {}
+        self._recalls = Recalls(now)
+        self._came_back: list[Right] = []
+        self._slices = stock.Slices(connection, kiosk, now)
+        self._slices.load(stock.slice_of(one) for one in records)
 
     def apply(self, record: Record, branch: str = "") -> None:
         """Makes the effect of one record. ``branch`` marks a fork's other side: ``~`` and 8 hex digits."""
@@ -65,6 +71,9 @@ class Effects:
             self._void(record, branch)
         elif record.type == RELEASE and not branch and self._may_release:
             self._release(record)
+        elif record.type == STOCK and not branch:
+            called = pickup_ref(record.kiosk, record.gen, record.seq)
+            self._slices.apply(record, called, self.open_case)
 
     def open_case(
         self, case_id: str, code: str, right: str = "", refs: Iterable[str] = (), **detail: Any
@@ -84,7 +93,7 @@ class Effects:
                 opened_at=self._now,
             )
         )
-        if code != WITHIN_GRANT:
+        if code != EXPOSURE:
             self.conflicts.append(Conflict(code=code, right=right, refs=named, detail=detail))
 
     def write(self) -> None:
@@ -101,6 +110,11 @@ class Effects:
                 update(pickup).where(pickup.c.ref == bindparam("voided_ref")).values(voided=True),
                 [{"voided_ref": ref} for ref in sorted(self._voided)],
             )
+            orders.mark_done(self._connection, self._voided, self._now)
+        if any(row.merged_into for row in self._came_back):
+            merging.end_waiting(self._connection, self._came_back)
+        self._slices.write()
+        self._recalls.write(self._connection)
         self.changes.write(self._connection)
 
     def _dispense(self, record: Record, branch: str) -> None:
@@ -109,8 +123,10 @@ class Effects:
         spends = int(record.detail["spends"])
         epoch = record.epoch or (0, 0)
         point_id = self.kiosks.point_of(self._kiosk)
-        row.spent += spends
-        row.last_at, row.last_point_id, row.last_ref = self._local(record.wall), point_id, ref
+        counted = merging.root_of(row, self._right)
+        counted.spent += spends
+        for one in {row.right: row, counted.right: counted}.values():
+            one.last_at, one.last_point_id, one.last_ref = self._local(record.wall), point_id, ref
         self._new_pickups[ref] = {
             "ref": ref,
             "kiosk": record.kiosk,
@@ -127,34 +143,24 @@ class Effects:
             "wall": record.wall,
             "point_id": point_id,
             "voided": False,
+            "kind": flags.kind_of(record),
+            "slice": stock.slice_of(record) or None,
+            "counted_in": None if counted is row else counted.right,
+            "era": counted.merges,
         }
         self._pickups[ref] = self._new_pickups[ref]
-        holds = row.held_by == self._kiosk and row.gen == self._gen and (0, 0) < epoch <= row.epoch
-        outside = record.type == PAPER or (record.mode == "tolerate" and epoch[1] == 0)
-        if row.spent > row.quantity:
-            self._overspent(row, record, ref, epoch)
-        elif not outside and (branch or not holds):
-            self.open_case(f"not_held:{ref}", "not_held", row.right, [ref], epoch=list(epoch))
-        if row.left == 0:
-            row.recall, row.wanted_by, row.wanted_until = False, "", 0
-        if row.held_by and not holds:
+        if stock.slice_of(record):
+            self._slices.spend(stock.slice_of(record), record.quantity, ref, self.open_case)
+        mine = row.held_by == self._kiosk and row.gen == self._gen
+        holds = mine and not branch and row.floor < epoch <= row.epoch
+        found = HandOut(record, ref, flags.kind_of(record), row, counted, holds)
+        flags.judge(self._connection, found, lambda: self._of_right(counted, ref), self.open_case)
+        if counted.left == 0:
+            counted.recall = counted.recall and counted.merges > 0
+            counted.wanted_by, counted.wanted_until = "", 0
+        if not holds or counted is not row:
             # Its holder believes in more than is left now.
-            row.recall = not row.in_doubt
-
-    def _overspent(self, row: Right, record: Record, ref: str, epoch: tuple[int, int]) -> None:
-        granted = self._connection.execute(
-            select(grant_log.c.quantity_left, grant_log.c.spent_before)
-            .where(grant_log.c.right == row.right)
-            .where(grant_log.c.epoch_incarnation == epoch[0], grant_log.c.epoch_n == epoch[1])
-            .where(grant_log.c.kiosk == record.kiosk, grant_log.c.gen == record.gen)
-        ).first()
-        by = row.spent - row.quantity
-        if granted and row.spent <= granted.spent_before + granted.quantity_left:
-            self.open_case(f"within_grant:{ref}", WITHIN_GRANT, row.right, [ref], by=by)
-            return
-        others = [one for one in self._of_right(row.right) if one != ref]
-        code = "overspend" if row.quantity or others else "unentitled"
-        self.open_case(f"{code}:{ref}", code, row.right, [*others, ref], by=by)
+            self._recalls.ask(counted, MISLED)
 
     def _void(self, record: Record, branch: str) -> None:
         ref = self.lines.pickup_of(record) if branch else record.ref
@@ -169,13 +175,19 @@ class Effects:
             self.open_case(f"void_again:{mine}", "void_again", found["right"], [found["ref"], mine])
             return
         found["voided"] = True
-        if found["ref"] not in self._new_pickups:
-            self._voided.add(found["ref"])
-        row = self._right(found["right"])
-        row.spent -= found["spends"]
-        if row.held_by and (branch or (row.held_by, row.gen) != (self._kiosk, self._gen)):
+        # One that came in this push is stored as voided; the order for it, if any, is done either way.
+        self._voided[found["ref"]] = mine
+        if found["slice"]:
+            self._slices.spend(found["slice"], -found["quantity"], mine, self.open_case)
+        counted = self._right(found["counted_in"] or found["right"])
+        if counted.merges > found["era"] or counted.merged_into is not None:
+            counted = merging.take_back(self._connection, counted, found["era"], found["spends"], self._right)
+        else:
+            counted.spent -= found["spends"]
+        knows = (counted.held_by, counted.gen) == (self._kiosk, self._gen) and not branch
+        if not knows or counted.right != found["right"]:
             # Released by the one who takes back: its holder does not hear of what came back.
-            row.recall = not row.in_doubt
+            self._recalls.ask(counted, MISLED)
 
     def _recall_misled(self, rows: Iterable[Right]) -> None:
         """Asks rights back of which the grant outstanding leaves another rest than there is by now.
@@ -194,16 +206,20 @@ class Effects:
             for right, incarnation, n, granted in self._connection.execute(query):
                 row = held[right]
                 if (incarnation, n) == row.epoch and max(0, granted - row.spent) != row.left:
-                    row.recall = True
+                    self._recalls.ask(row, MISLED)
 
     def _release(self, record: Record) -> None:
-        if record.right:
-            upto = (int(record.detail["upto"][0]), int(record.detail["upto"][1]))
+        upto = (int(record.detail["upto"][0]), int(record.detail["upto"][1]))
+        if record.right != EVERY_RIGHT:
             rows = [self._right(record.right)]
             self._free([row for row in rows if upto >= row.epoch])
             return
+        # The kiosk retires: it hands nothing out any more, also of what is on its way to it.
+        if self.kiosks.by_id[self._kiosk].gen == self._gen:
+            kiosk_rows.freeze(self._connection, self.changes, self._kiosk, RETIRED)
+            self.kiosks = Kiosks(self._connection)
         held = select(rights_table).where(rights_table.c.held_by == self._kiosk)
-        for found in self._connection.execute(held).mappings():
+        for found in self._connection.execute(held.where(rights_table.c.gen == self._gen)).mappings():
             self._rights.setdefault(found["right"], right_rows.of_row(found))
         self._free(list(self._rights.values()))
 
@@ -211,6 +227,7 @@ class Effects:
         for row in rows:
             if row.held_by == self._kiosk and row.gen == self._gen:
                 rights.free(row, self.changes, self.kiosks)
+                self._came_back.append(row)
                 row.wanted_until = self._now + WANTED_S if row.wanted_by else 0
                 self._touched.add(row.right)
 
@@ -236,16 +253,21 @@ class Effects:
             found |= {row["ref"]: dict(row) for row in self._connection.execute(query).mappings()}
         return found
 
-    def _of_right(self, key: str) -> list[str]:
-        """Pickups of a right that stand, oldest first as central heard of them."""
-        query = select(pickup.c.ref, pickup.c.wall).where(pickup.c.right == key, pickup.c.voided.is_(False))
-        stored = {row.ref: row.wall for row in self._connection.execute(query) if row.ref not in self._voided}
+    def _of_right(self, counted: Right, but: str) -> list[tuple[str, str]]:
+        """Pickups that stand and count in a right, with their kinds, oldest first as their clocks say."""
+        query = select(pickup.c.ref, pickup.c.wall, pickup.c.kind).where(pickup.c.voided.is_(False))
+        keys = [counted.right]
+        if counted.merges:
+            keys += merging.parts_of(self._connection, counted.right)
+        query = query.where(pickup.c.right.in_(keys))
+        stored = {row.ref: (row.wall, row.ref, row.kind) for row in self._connection.execute(query)}
         arriving = {
-            ref: one["wall"]
+            ref: (one["wall"], ref, one["kind"])
             for ref, one in self._new_pickups.items()
-            if one["right"] == key and not one["voided"]
+            if one["right"] in keys and not one["voided"]
         }
-        return sorted(stored | arriving, key=lambda ref: ((stored | arriving)[ref], ref))
+        standing = sorted((stored | arriving).values())
+        return [(ref, kind) for _, ref, kind in standing if ref != but and ref not in self._voided]
 
     def _local(self, wall_ms: int) -> str:
         """ISO local time of a record's wall clock; central's own where that is no date."""

@@ -22,6 +22,7 @@ from sync.central import programs, right_rows, rights
 from sync.central.feed import FeedChanges
 from sync.central.models import entitlement, holder, program
 from sync.central.models import rights as rights_table
+from sync.central.recalls import CHANGED, MERGED, Recalls
 from sync.central.right_rows import Kiosks, Right
 from sync.central.state import Central
 from sync.wire import point_bucket
@@ -70,7 +71,7 @@ def ensure(
     open_now = select(rights_table).where(rights_table.c.subject.in_(wanted), rights_table.c.not_after > now)
     for found in connection.execute(open_now).mappings():
         known.setdefault(found["right"], right_rows.of_row(found))
-    changes = FeedChanges()
+    changes, recalls = FeedChanges(), Recalls(now)
     fresh, changed = [], []
     renewed: dict[str, list[Right]] = defaultdict(list)
     for key in sorted({*plans, *known}):
@@ -85,16 +86,19 @@ def ensure(
                 changes.drop(point_bucket(point_id), "right", (row.right,))
             if row.held_by and not row.in_doubt and kiosks.by_id[row.held_by].may_hold:
                 shrunk = row.left < left or row.not_after < not_after or row.point_id != point_id
-                if row.left and not shrunk:
+                if row.left and not shrunk and not row.waits:
                     renewed[row.held_by].append(row)
                     continue
-                row.recall = shrunk
+                # One that is spent is nobody's to give back.
+                if shrunk and (row.left or left):
+                    recalls.ask(row, MERGED if row.merged_into else CHANGED)
             right_rows.tell(changes, row, kiosks)
             changed.append(row)
     right_rows.add(connection, fresh)
     right_rows.save(connection, changed)
     for holder_id, rows in renewed.items():
         rights.hand_over(connection, central.incarnation, kiosks.by_id[holder_id], rows, now, changes, kiosks)
+    recalls.write(connection)
     changes.write(connection)
 
 
@@ -178,7 +182,7 @@ def _free_at(point_id: int, now: int, limit: int) -> Select[Any]:
         select(rights_table)
         .where(rights_table.c.held_by == "", rights_table.c.point_id == point_id)
         .where(rights_table.c.not_after > now, rights_table.c.wanted_until <= now)
-        .where(rights_table.c.spent < rights_table.c.quantity)
+        .where(rights_table.c.spent < rights_table.c.quantity, rights_table.c.waits.is_(False))
         .order_by(rights_table.c.not_after, rights_table.c.right)
         .limit(limit)
     )

@@ -170,7 +170,8 @@ def tell(changes: FeedChanges, row: Right, kiosks: Kiosks) -> None:
     keeper = kiosks.keeper_of(row.point_id)
     usual = keeper.id if keeper and keeper.may_hold else ""
     bucket = point_bucket(row.point_id)
-    if row.last_ref is None and row.held_by in (usual, keeper.id if keeper else ""):
+    unspent_at_home = row.last_ref is None and row.held_by in (usual, keeper.id if keeper else "")
+    if unspent_at_home or row.merged_into is not None:
         changes.drop(bucket, "right", (row.right,))
         return
     changes.put(

@@ -73,6 +73,7 @@ def hand_over(
 
 def free(row: Right, changes: FeedChanges, kiosks: Kiosks) -> None:
     """Brings a right back to central; the caller saves it."""
+    row.floor_incarnation, row.floor_n = row.epoch
     row.held_by, row.gen, row.granted, row.granted_left = "", 0, None, 0
     row.recall, row.in_doubt = False, False
     right_rows.tell(changes, row, kiosks)

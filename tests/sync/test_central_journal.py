@@ -229,15 +229,6 @@ async def test_an_overspend_names_both_pickups_once(
     assert [one["code"] for one in overview.right(central, RICE)["cases"]] == ["overspend"]
 
 
-async def test_tolerated_within_the_entitlement_is_no_conflict(
-    central: Central, keeper: PlainKiosk, second: PlainKiosk
-) -> None:
-    second.dispense(mode="tolerate", epoch=(1, 0))
-    assert (await second.push()).conflicts == []
-    # Its keeper believes in more than is left: asked back.
-    assert (await keeper.poll()).recalls == [RICE]
-
-
 async def test_spending_what_one_does_not_hold_is_a_case(keeper: PlainKiosk, second: PlainKiosk) -> None:
     ref = second.dispense(epoch=(1, 1))
     answer = await second.push()
