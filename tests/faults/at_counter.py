@@ -1,8 +1,8 @@
 """A counter at work in a process of its own, to be killed: says in JSON lines what its officer is told.
 
-``python -m tests.faults.at_counter HOME OFFICER SEED PICKUPS TAKEN_BACK`` hands out to whoever has something to
-collect and then takes some back; the PIN is in the environment. Lines: ``ready``; ``about`` before and ``told``
-after each pickup; ``voiding`` and ``voided``; ``fault``, which ends it; ``done``.
+``python -m tests.faults.at_counter HOME OFFICER SEED PICKUPS TAKEN_BACK`` hands out to whoever has something
+to collect and then takes some back; the PIN is in the environment. Lines: ``ready``; ``about`` before and
+``told`` after each pickup; ``voiding`` and ``voided``; ``fault``, which ends it; ``done``.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from kiosk.values import (
     Medium,
     OfficerSession,
     Pickup,
-    VisitRow,
     StateCode,
     Visit,
+    VisitRow,
 )
 
 DOCUMENTS = ("ktp", "kk", "akta", "kartu_pelajar", "surat_dokter")

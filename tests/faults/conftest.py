@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.town import Town
 from tests.e2e.town_fixtures import any_town, clocked_town, shared_folder, town, town_template
 from tests.faults.faulty_disk import CompilerMissing, FaultyDisk, build
 

@@ -82,7 +82,7 @@ class FaultyDisk:
                 shutil.copyfile(path, self._image_of(path))
 
     def cut(self, rng: random.Random | None = None) -> None:
-        """The power goes: what was not synced is gone, or with ``rng`` any sector of it and any folder's names.
+        """The power goes: what was not synced is gone, or with ``rng`` some sectors and some folders' names.
 
         Every process on this disk must have ended. Afterwards the folder is what a machine finds that is
         switched on again, and all of that is on the disk.

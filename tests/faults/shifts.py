@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 
 from kiosk.clock import SystemClock
 from kiosk.home import Home
@@ -14,6 +17,13 @@ from tests.faults.counting import HandOuts
 
 SHIFT_S = 60.0
 MANY = 1_000_000
+
+
+def seeded(name: str) -> random.Random:
+    """A random source whose seed is printed when a test fails."""
+    seed = random.randrange(2**32)
+    print(f"{name}: seed {seed}")
+    return random.Random(seed)
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,12 @@ def shift(
     taken_back: int = 0,
     *,
     disk: dict[str, str] | None = None,
+    file_limit: int | None = None,
 ) -> Shift:
-    """Runs a process at the counter to its end, however it comes; ``disk`` is a faulty disk's environment."""
+    """Runs a process at the counter to its end, however it comes.
+
+    ``disk`` is a faulty disk's environment; no file may grow past ``file_limit`` bytes.
+    """
     officer = OFFICERS[kiosk.name]
     words = [str(kiosk.home), officer, str(seed), str(pickups), str(taken_back)]
     done = subprocess.run(
@@ -50,9 +64,14 @@ def shift(
         text=True,
         check=False,
         timeout=SHIFT_S,
+        preexec_fn=None if file_limit is None else partial(_limit_files, file_limit),
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Shift(done.returncode, handed.hear(done.stdout.splitlines()))
+
+
+def _limit_files(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def sort_out(kiosk: KioskAt, handed: HandOuts) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sqlite3
 import subprocess
@@ -13,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.town import KioskAt, Town
+from tests.e2e.town import Town
+from tests.faults.counter_work import journal_of
 from tests.faults.counting import HandOuts, agree
-from tests.faults.counter_work import hand_out_to_many, journal_of
 from tests.faults.faulty_disk import FaultyDisk
-from tests.faults.shifts import shift, sort_out
+from tests.faults.shifts import seeded, shift, sort_out
 
 pytestmark = pytest.mark.slow
 
@@ -31,13 +30,6 @@ for number in range(20):
     connection.execute("INSERT INTO told VALUES (?)", (number,))
     print(number, flush=True)
 """
-
-
-def seeded(name: str) -> random.Random:
-    """A random source whose seed is printed when a test fails."""
-    seed = random.randrange(2**32)
-    print(f"{name}: seed {seed}")
-    return random.Random(seed)
 
 
 @pytest.mark.parametrize(("synchronous", "holds"), [("FULL", True), ("NORMAL", False)])

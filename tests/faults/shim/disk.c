@@ -10,7 +10,6 @@
  *                             or syncs one.
  *   KMC_DISK_SYNC_FAILS=N     fsync and fdatasync answer EIO from the Nth on.
  *   KMC_DISK_ROOM=BYTES       Files may grow by so many bytes together, then ENOSPC; overwriting goes on.
- *   KMC_DISK_FILE_LIMIT=BYTES No file may grow past so many bytes: EFBIG.
  *   KMC_DISK_LOG=FILE         One line for each operation counted.
  *
  * A file is known by inode number and time of birth, since numbers are used again. An image is copied through the
@@ -31,6 +30,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,7 +38,7 @@
 
 static const char *root, *image, *log_file;
 static size_t root_length;
-static long kill_at, sync_fails, file_limit = -1;
+static long kill_at, sync_fails;
 static atomic_long operations, syncs, room = -1;
 
 static void *real(const char *name)
@@ -63,7 +63,6 @@ __attribute__((constructor)) static void begin(void)
     log_file = getenv("KMC_DISK_LOG");
     kill_at = number("KMC_DISK_KILL_AT", 0);
     sync_fails = number("KMC_DISK_SYNC_FAILS", 0);
-    file_limit = number("KMC_DISK_FILE_LIMIT", -1);
     room = number("KMC_DISK_ROOM", -1);
 }
 
@@ -234,23 +233,17 @@ static ssize_t allowed(int fd, size_t size, off_t at, const char *what)
     if (!path_of(fd, path))
         return (ssize_t)size;
     count(what, path);
-    if ((room < 0 && file_limit < 0) || fstat(fd, &now) || !S_ISREG(now.st_mode))
+    if (room < 0 || fstat(fd, &now) || !S_ISREG(now.st_mode))
         return (ssize_t)size;
     off_t begin = at >= 0 ? at : (fcntl(fd, F_GETFL) & O_APPEND) ? now.st_size : lseek(fd, 0, SEEK_CUR);
     ssize_t may = (ssize_t)size;
-    if (file_limit >= 0 && begin + may > file_limit) {
-        may = begin < file_limit ? (ssize_t)(file_limit - begin) : 0;
-        errno = EFBIG;
+    ssize_t growth = begin + may > now.st_size ? (ssize_t)(begin + may - now.st_size) : 0;
+    if (growth > room) {
+        may = may > growth - room ? may - (growth - room) : 0;
+        growth = room;
+        errno = ENOSPC;
     }
-    if (room >= 0) {
-        ssize_t growth = begin + may > now.st_size ? (ssize_t)(begin + may - now.st_size) : 0;
-        if (growth > room) {
-            may = may > growth - room ? may - (growth - room) : 0;
-            growth = room;
-            errno = ENOSPC;
-        }
-        atomic_fetch_sub(&room, growth);
-    }
+    atomic_fetch_sub(&room, growth);
     return may || !size ? may : -1;
 }
 
@@ -301,6 +294,23 @@ int rename(const char *from, const char *to)
 {
     count_path(to, "rename");
     return REAL(rename)(from, to);
+}
+
+/* Whoever asks how much room there is gets the same answer as whoever writes. */
+int statvfs64(const char *path, struct statvfs64 *told)
+{
+    int outcome = REAL(statvfs64)(path, told);
+    if (!outcome && room >= 0 && ours(path))
+        told->f_bavail = told->f_bfree = (fsblkcnt64_t)room / told->f_frsize;
+    return outcome;
+}
+
+int statvfs(const char *path, struct statvfs *told)
+{
+    int outcome = REAL(statvfs)(path, told);
+    if (!outcome && room >= 0 && ours(path))
+        told->f_bavail = told->f_bfree = (fsblkcnt_t)room / told->f_frsize;
+    return outcome;
 }
 
 int link(const char *from, const char *to)
