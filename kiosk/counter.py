@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from kiosk.acquiring import Acquiring
 from kiosk.cache import Cache
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, from_unix_ms, unix_ms
+from kiosk.clock_assertion import HIGHEST_WALL, assert_date, likely_now
 from kiosk.credential import VerifiedCard, check_standing, verify
 from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
 from kiosk.enrolment import Enrolment
@@ -92,6 +93,7 @@ class Counter:
         self._rights = rights
         self._zone = zone
         self._void_minutes = void_minutes
+        self._officer_cache_days = officer_cache_days
         self._warnings = warnings
         self._live_warnings = live_warnings
         self._officers = Officers(ledger, journal, clock, pepper, enrolment.point, officer_cache_days)
@@ -115,7 +117,7 @@ class Counter:
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
         """The visit of a card that holds. Raises CardFault, EnvironmentFault."""
         self._acquiring.settle()
-        now_s = int(self._clock.now().timestamp())
+        now_s = int(self._card_time().timestamp())
         return self._admit(self._caches.current(), verify(read, self._keyset(), now_s), session)
 
     def read_typed(self, card_no: str, session: OfficerSession, reason: str) -> Visit:
@@ -379,6 +381,34 @@ class Counter:
             warnings=tuple(warnings),
         )
 
+    def assert_clock(self, day: date, session: OfficerSession) -> str:
+        """A supervisor confirms the local date while it is in doubt; answers the local time that counts now.
+
+        ISO, to the second. Holds for this boot, unless central's signed time says otherwise. Raises
+        OfficerFault: ``not_signed_in``, ``officer_ended``, ``supervisor_needed``, ``date_not_in_doubt``, and
+        what ``clock_assertion.assert_date`` raises.
+        """
+        cache = self._cache_or_none()
+        journal = self.journal_of_supervisor(session)
+        if not self._date_in_doubt():
+            raise OfficerFault("date_not_in_doubt", "the date is not in doubt")
+        synced = self._synced_at(cache).astimezone(ZoneInfo(self._zone)).date()
+        state = sync_state.load(self.home)
+        last_day = synced + timedelta(days=self._officer_cache_days)
+        assert_date(journal, state, day, session.username, zone=self._zone, last_day=last_day)
+        self._acquiring.wake()
+        return self._local_now().replace(tzinfo=None).isoformat(timespec="seconds")
+
+    def journal_of_supervisor(self, session: OfficerSession) -> Journal:
+        """The journal, for what a supervisor does to the kiosk itself.
+
+        Raises OfficerFault: ``not_signed_in``, ``officer_ended``, ``supervisor_needed``.
+        """
+        self._require(session, self._cache_or_none())
+        if session.role != "supervisor":
+            raise OfficerFault("supervisor_needed", "a supervisor has to do this", why="role")
+        return self._journal
+
     # -- inside --
 
     def _require(self, session: OfficerSession, cache: Cache | None) -> None:
@@ -428,8 +458,15 @@ class Counter:
         return sync_state.is_online(sync_state.load(self.home), self._clock)
 
     def _date_in_doubt(self) -> bool:
-        highest = int(self._ledger.meta("highest_wall_ms", "0"))
+        highest = int(self._ledger.meta(HIGHEST_WALL, "0"))
         return sync_state.date_in_doubt(sync_state.load(self.home), self._clock, highest)
+
+    def _card_time(self) -> datetime:
+        """When a card is read: a clock in doubt does not make it expired or not yet valid."""
+        if not self._date_in_doubt():
+            return self._clock.now()
+        highest = int(self._ledger.meta(HIGHEST_WALL, "0"))
+        return likely_now(self._clock, sync_state.load(self.home), highest)
 
     def _synced_at(self, cache: Cache | None) -> datetime:
         stored = cache.meta("synced_at") if cache else ""

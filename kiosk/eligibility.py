@@ -14,6 +14,7 @@ from kiosk.benefit import quantity_text
 from kiosk.cache import Cache, Entitlement, Holder, RightPlace
 from kiosk.clock import from_unix_ms
 from kiosk.errors import CentralFault
+from kiosk.grant_terms import as_granted, basis_of
 from kiosk.ledger import PICKUPS, HeldRight, Ledger
 from kiosk.program import Program, parse_program
 from kiosk.program_state import (
@@ -27,6 +28,8 @@ from kiosk.program_state import (
     check_would_lift,
     program_state,
 )
+from kiosk.tolerate import WithoutRight
+from kiosk.unheld import unheld
 from kiosk.values import Checks, Grade, StateCode, Text, VisitRow
 
 log = logging.getLogger(__name__)
@@ -93,6 +96,8 @@ class Eligible:
     program: Program
     entitlement: Entitlement
     situation: RightSituation
+    without: WithoutRight | None = None
+    """What is known of a right that is not held here, where the program may do without it."""
 
 
 @lru_cache(maxsize=512)
@@ -140,14 +145,24 @@ def eligible(
         if program and (fact := _fact(e))
     ]
     rights = [right for *_, right in keyed if right]
-    held = {key: mine for key, mine in ledger.rights(rights).items() if mine.gen == moment.gen}
+    known = ledger.rights(rights)
+    held = {key: mine for key, mine in known.items() if mine.gen == moment.gen}
     places = cache.right_places(rights) if rights else {}
+    tolerable = [(program, right, fact.quantity) for program, _, fact, right in keyed if right]
+    without = unheld(cache, ledger, tolerable, known, places, moment.gen, moment.now)
     found = []
-    for program, entitlement, fact, right in keyed:
+    for program, entitlement, cached, right in keyed:
         situation = _situation(cache, ledger, holder, right, held, places, asked, moment)
         told = asked.get(right)
+        free = without.get((program.id, right))
+        if free and free.left <= 0 and not isinstance(situation, Taken):
+            situation = _last_pickup_here(cache, ledger, right, moment) or Taken(at="")
         if isinstance(situation, HeldElsewhere) and not told and _may_ask(program, moment):
             situation = Unknown()  # about to be asked for: it comes, or central says where it is
+        judged, fact = program, cached
+        if isinstance(situation, HeldHere) and moment.now.timestamp() < situation.not_after:
+            judged, fact = _as_granted(program, entitlement, cached, held[right])
+        wanted = (quantities or {}).get(program.id)
         facts = Facts(
             now=moment.now,
             grade=grade,
@@ -162,11 +177,13 @@ def eligible(
             officer_signed_in=moment.officer_signed_in,
             officer_checked=moment.checks.photo_and_ktp,
             documents_seen=moment.checks.documents,
-            quantity=(quantities or {}).get(program.id),
+            quantity=wanted,
+            tolerate_allows=free is not None and 0 < (wanted or free.due) <= free.room,
+            tolerated_due=free.due if free else None,
             program_place=cache.point_name(program.points[0]) if program.points else "",
         )
-        row = _row(cache, program, entitlement, right, situation, facts)
-        found.append(Eligible(row, program, entitlement, situation))
+        row = _row(cache, judged, fact.quantity, right, situation, facts)
+        found.append(Eligible(row, program, entitlement, situation, free.without if free else None))
     return sorted(found, key=lambda item: (ORDER[item.row.state.code], item.row.name.id))
 
 
@@ -236,7 +253,7 @@ def _situation(
     mine = held.get(right)
     if mine and mine.held:
         if mine.quantity_left > 0:
-            return HeldHere(mine.quantity_left, mine.not_before, mine.not_after)
+            return HeldHere(mine.quantity_left, mine.not_before, mine.not_after, mine.mode)
         return _last_pickup_here(cache, ledger, right, moment) or Taken(at="", place="")
     place = places.get(right)
     if place and place.quantity > 0 and place.spent >= place.quantity:
@@ -267,8 +284,7 @@ def _usual_place(cache: Cache, holder: Holder, right: str, moment: Moment) -> Ri
     """A right that central says nothing of lies with the keeper of the subject's own point."""
     point_id = holder.point_id
     if right.startswith("f"):
-        head = cache.family_head(holder.family_id)
-        point_id = head.point_id if head else point_id
+        point_id = cache.family_point(holder.family_id) or point_id
     keeper = cache.keeper_of(point_id)
     if keeper is None or keeper.id == moment.kiosk:
         return Unknown()
@@ -301,15 +317,25 @@ def local_iso(wall_ms: int, zone: str) -> str:
     return from_unix_ms(wall_ms).astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
+def _as_granted(
+    program: Program, entitlement: Entitlement, fact: EntitlementFact, held: HeldRight
+) -> tuple[Program, EntitlementFact]:
+    """Program and entitlement as the grant has them: its terms stand while it is held."""
+    version = (entitlement.id, entitlement.version)
+    basis = basis_of(held.terms, program.id, program.version, version, entitlement.status == "active")
+    return as_granted(program, fact, basis, held.not_before, held.not_after)
+
+
 def _row(
     cache: Cache,
     program: Program,
-    entitlement: Entitlement,
+    quantity: int,
     right: str,
     situation: RightSituation,
     facts: Facts,
 ) -> VisitRow:
-    quantity = entitlement.quantity
+    if facts.tolerate_allows and facts.tolerated_due and not facts.online:
+        quantity = facts.tolerated_due
     if isinstance(situation, HeldHere):
         quantity = min(situation.quantity_left, quantity) if not program.partial else situation.quantity_left
     return VisitRow(

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk import enrolment, keystore, rollback
 from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock
+from kiosk.clock_assertion import AssertedClock
 from kiosk.counter import Counter
 from kiosk.enrolment import EnrolmentBundle
 from kiosk.errors import EnvironmentFault
@@ -125,16 +126,17 @@ class Home:
         that tells.
         """
         ledger = self.ledger()
+        asserted = AssertedClock(clock, ledger, self.path)
         told = rollback.check(ledger, self.rollback_counter())
         return Counter(
             self.path,
             self._bundle.enrolment,
             ledger,
             self.caches(),
-            Journal(ledger, self.identity(), clock),
+            Journal(ledger, self.identity(), asserted),
             self.keyset,
             self.keys.officer_pepper,
-            clock,
+            asserted,
             rights=rights,
             zone=zone,
             void_minutes=void_minutes,

@@ -13,7 +13,7 @@ The first row that fits decides. "Goes on" means the row does not fit.
  7  taken, or held here with nothing left                TAKEN (day, place, reference)
  8  held here by a grant that starts later               NOT_YET (day)
  9  program not handed out at this point                 HELD_ELSEWHERE (where it is)
-10  ``online_only`` while offline                        NEEDS_NETWORK, even if the right is held here
+10  ``online_only`` (the grant's mode if held) offline   NEEDS_NETWORK, even if the right is held here
 11  right held here by a grant that still holds          goes on to 17
 12  right being asked for                                CHECKING
 13  ``tolerate``, offline, within the local limits       goes on to 17
@@ -27,12 +27,13 @@ The first row that fits decides. "Goes on" means the row does not fit.
 
 Why so, where it could be otherwise:
 
-- 2 stands above 4, since a withdrawn entitlement does not depend on the date. What left the counter under a
-  grant stands at central (exposure, no conflict); a kiosk that already knows better does not hand out.
+- 2 stands above 4, since a withdrawn entitlement does not depend on the date. While a grant is held, its
+  terms stand until it is recalled: the caller then gives the entitlement as granted, whatever it knows since.
 - 4 stands above 5, 6 and 7: with a clock in doubt "ended" and "from 1 July" may be false, and "taken" may
   speak of another period. Calling an officer costs a minute; a false date sends people home.
 - 11: a grant past its ``not_after`` counts as no right: the period or its terms were extended meanwhile, and
   central renews it. It never says "ended" of a program that goes on.
+- 10: a program changes its mode at a period's end only, so what is held keeps the mode of its grant.
 - 13 stands above 14: to hand out while cut off, although somebody else may hold the right, is what a program
   gets the mode ``tolerate`` for. Online it behaves as a strict one.
 - 17 takes all that is due when no quantity was asked yet, so that what the first screen promises holds at the
@@ -64,6 +65,8 @@ class HeldHere:
     quantity_left: int
     not_before: int
     not_after: int
+    mode: str = ""
+    """The grant's; empty: the program's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ class Facts:
     """Quantity asked, smallest unit; None: all that is due."""
     tolerate_allows: bool = False
     """The local limits of a ``tolerate`` program leave room for this pickup."""
+    tolerated_due: int | None = None
+    """What may be handed out without the right; None: all that the entitlement says."""
     program_place: str = ""
     """Name of the first service point that hands the program out, for when this one does not."""
 
@@ -210,7 +215,8 @@ def _by_place_and_right(program: Program, facts: Facts) -> ProgramState | None:
     right = facts.right
     if not program.served_at(facts.here):
         return ProgramState(StateCode.HELD_ELSEWHERE, place=facts.program_place)
-    if program.mode == "online_only" and not facts.online:
+    mode = right.mode if isinstance(right, HeldHere) and right.mode else program.mode
+    if mode == "online_only" and not facts.online:
         return ProgramState(StateCode.NEEDS_NETWORK)
     if isinstance(right, HeldHere) and facts.now.timestamp() < right.not_after:
         return None
@@ -229,6 +235,8 @@ def _by_person(program: Program, entitlement: EntitlementFact, facts: Facts) -> 
     due = entitlement.quantity
     if isinstance(facts.right, HeldHere):
         due = quantity_due(program, entitlement.quantity, facts.right.quantity_left)
+    elif facts.tolerated_due is not None:
+        due = facts.tolerated_due
     quantity = due if facts.quantity is None else facts.quantity
     if not grade_suffices(program, facts.grade, quantity, facts.officer_checked):
         return ProgramState(StateCode.GRADE_TOO_LOW)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import secrets
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 
 from kiosk.clock import Clock, unix_ms
@@ -87,8 +88,19 @@ def date_in_doubt(state: SyncState, clock: Clock, highest_wall_ms: int) -> bool:
     the highest wall time ever recorded here. Doubt only asks for a person: escrow, not the clock, prevents
     a second hand-out.
     """
-    now_ms = unix_ms(clock.now())
-    if state.central_ms and state.boot_id == clock.boot_id():
-        expected = state.central_ms + clock.monotonic_ms() - state.central_mono_ms
+    return is_doubtful(clock.now(), state, clock, highest_wall_ms)
+
+
+def is_doubtful(now: datetime, state: SyncState, clock: Clock, highest_wall_ms: int) -> bool:
+    """The same for any wall time; of ``clock`` only the monotonic one is asked."""
+    now_ms, expected = unix_ms(now), expected_ms(state, clock)
+    if expected is not None:
         return abs(now_ms - expected) > MAX_DRIFT_MS
     return now_ms < highest_wall_ms - MAX_DRIFT_MS
+
+
+def expected_ms(state: SyncState, clock: Clock) -> int | None:
+    """Central's signed time carried forward by the monotonic clock; None if not heard in this boot."""
+    if not state.central_ms or state.boot_id != clock.boot_id():
+        return None
+    return state.central_ms + clock.monotonic_ms() - state.central_mono_ms

@@ -10,7 +10,7 @@ from typing import Any
 
 from kiosk.clock import unix_ms
 from kiosk.errors import OfficerFault
-from kiosk.journal import Draft, Journal
+from kiosk.journal import MAX_PRIVATE_CHARS, Draft, Journal
 from kiosk.journal_format import Record, decode
 from kiosk.ledger import JOURNAL, PICKUPS
 
@@ -35,11 +35,12 @@ def void(
     reason: str,
     officer: str,
     permit: Callable[[RecordedPickup], None],
+    requested_by: str = "",
 ) -> Record:
     """Records that a hand-out did not happen (``never_left``) or came back (``returned``).
 
-    ``permit`` may refuse inside the transaction. Raises OfficerFault: ``unknown_ref``, ``already_voided``,
-    ``goods`` and what ``permit`` raises.
+    ``permit`` may refuse inside the transaction; ``requested_by`` names who at central asked for it. Raises
+    OfficerFault: ``unknown_ref``, ``already_voided``, ``goods`` and what ``permit`` raises.
     """
     if goods not in ("never_left", "returned"):
         raise OfficerFault("goods", "say never_left or returned")
@@ -61,7 +62,8 @@ def void(
             program_version=f"{row[5]}@{row[6]}",
             officer=officer,
             card=row[7],
-            detail={"goods": goods, "restores": row[2]},
+            detail={"goods": goods, "restores": row[2]}
+            | ({"requested_by": requested_by} if requested_by else {}),
             private=json.dumps({"reason": reason}, ensure_ascii=False) if reason else "",
         )
 
@@ -94,3 +96,18 @@ def recorded_pickup(connection: Any, journal: Journal, ref: str) -> RecordedPick
     else:
         age_ms = unix_ms(clock.now()) - wall_ms
     return RecordedPickup(ref, officer, bool(shown), age_ms / 1000 if age_ms >= 0 else float("inf"))
+
+
+def void_requested(journal: Journal, ref: str, reason: str, by: str) -> Record | None:
+    """Carries out central's request to take a hand-out back; None if there is nothing to take back.
+
+    Central asks again until it has the record, so a pickup that is voided already is nothing new.
+    """
+    # What central says is kept as far as it can be: a reason that is too long holds up no void.
+    readable = reason.encode("utf-8", "replace").decode()[: MAX_PRIVATE_CHARS // 4]
+    try:
+        return void(journal, ref, "returned", readable, "", lambda pickup: None, by or "central")
+    except OfficerFault as fault:
+        if fault.code != "already_voided":
+            log.warning("central asks to void %r: %s", ref, fault.code)
+        return None

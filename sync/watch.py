@@ -185,7 +185,7 @@ class Watch:
         sound = engine.caches.is_sound()
         answer = engine.poll(self._poll_wait_s if sound else 0.0)
         self._reached_central("poll")
-        released = engine.answer_recalls(answer) + engine.release_unused()
+        released = engine.carry_out(answer) + engine.release_unused()
         changed = answer.changes_waiting or not sound
         if changed:
             rows = engine.fetch_changes(lambda count: self._say(event="progress", rows=count))
