@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from config.load import Loaded, home_folder, load
 from config.mistakes import SettingsFault
+from kiosk import rights_commands
 from kiosk.command_line import Command, make_parser
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.values import Checks, Collector
@@ -417,6 +418,7 @@ COMMANDS: Mapping[str, Command] = {
     "show-qr": run_show_qr,
     "cards": run_cards,
     "virtual": run_virtual,
+    **rights_commands.commands(open_counter, _tell),
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kiosk import rights_commands
+
 Command = Callable[[argparse.Namespace], int]
 
 PAYLOAD_HELP = "KMC1:… or, with --uid, a chip's credential in Base64 or hex"
@@ -22,6 +24,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     _add_kiosk(add)
     _add_desk(add)
     _add_records(add)
+    rights_commands.add_words(add)
     _add_demonstration(add)
     return parser
 

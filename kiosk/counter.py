@@ -20,6 +20,7 @@ from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, from_unix_ms, unix_ms
 from kiosk.clock_assertion import HIGHEST_WALL, assert_date, likely_now
 from kiosk.credential import VerifiedCard, check_standing, verify
+from kiosk.database import database_faults
 from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
 from kiosk.enrolment import Enrolment
 from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
@@ -30,6 +31,7 @@ from kiosk.officers import Officers
 from kiosk.pickups import PickupList
 from kiosk.ports import RightsSource, RightWord
 from kiosk.rights import Handing, dispense
+from kiosk.stock import SliceHere, slices
 from kiosk.values import (
     CardRead,
     Checks,
@@ -398,6 +400,11 @@ class Counter:
         assert_date(journal, state, day, session.username, zone=self._zone, last_day=last_day)
         self._acquiring.wake()
         return self._local_now().replace(tzinfo=None).isoformat(timespec="seconds")
+
+    def stock(self) -> list[SliceHere]:
+        """The stock slices of this kiosk's generation, oldest first within each program."""
+        with database_faults(self._ledger.path):
+            return slices(self._ledger.db.conn, self.enrolment.gen)
 
     def journal_of_supervisor(self, session: OfficerSession) -> Journal:
         """The journal, for what a supervisor does to the kiosk itself.
