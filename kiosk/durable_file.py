@@ -24,7 +24,7 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
             with contextlib.suppress(FileNotFoundError):
                 beside.unlink()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as fault:
         raise EnvironmentFault("write_failed", f"{path.name}: {fault.strerror}", file=path.name) from fault
 
@@ -42,7 +42,7 @@ def create(path: Path, data: bytes, mode: int = 0o600) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 beside.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         raise
     except OSError as fault:
@@ -56,7 +56,7 @@ def remove(path: Path) -> None:
     """
     try:
         path.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as fault:
         raise EnvironmentFault("write_failed", f"{path.name}: {fault.strerror}", file=path.name) from fault
 
@@ -70,7 +70,8 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
         os.fsync(handle)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes renames and removals in a folder durable. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

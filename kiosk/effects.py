@@ -79,6 +79,13 @@ def _dispense(connection: Any, record: Record) -> None:
         raise OfficerFault(
             "right_not_held", "the right is not held here with enough left", right=record.right
         )
+    put_pickup(connection, record)
+    recount(connection, record.right, record.gen)
+
+
+def put_pickup(connection: Any, record: Record) -> None:
+    """Lists a dispense among the pickups, without asking what it was spent from."""
+    incarnation, n = record.epoch or NO_GRANT
     program_id, _, version = record.program_version.partition("@")
     connection.execute(
         f"""INSERT INTO {PICKUPS} (ref, gen, seq, right, program_id, program_version, card, quantity, spends,
@@ -93,7 +100,7 @@ def _dispense(connection: Any, record: Record) -> None:
             int(version),
             record.card,
             record.quantity,
-            spends,
+            int(record.detail["spends"]),
             incarnation,
             n,
             record.officer,
@@ -101,7 +108,6 @@ def _dispense(connection: Any, record: Record) -> None:
             str(record.detail.get("slice", "")),
         ),
     )
-    recount(connection, record.right, record.gen)
 
 
 def _void(connection: Any, record: Record) -> None:
