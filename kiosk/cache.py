@@ -15,9 +15,13 @@ from typing import Any
 
 from kiosk.database import Database, DatabaseFile, Migrations, bring_up_to_date, open_database
 from kiosk.errors import EnvironmentFault
-from kiosk.feed_rows import COLUMNS, KEYS, is_number
+from kiosk.feed_rows import COLUMNS, INDEXES, index_ddl, table_ddl
 
 CACHE_META = "cache_meta"
+LOOKUP = "looked_up"
+SET_ASIDE = "set_aside"
+LOOKED_UP = "x"
+"""Begins the bucket of what was looked up; the holder's id follows."""
 _IDS_PER_QUERY = 500
 
 migrations = Migrations("cache")
@@ -26,20 +30,33 @@ migrations = Migrations("cache")
 @migrations()
 def m001_first_tables(db: Database) -> None:
     """One table for each kind of the feed, with the row's bucket and hash, and the single values."""
-    for kind, columns in COLUMNS.items():
-        typed = ", ".join(f'"{name}" {"INTEGER" if is_number(kind, name) else "TEXT"}' for name in columns)
-        key = ", ".join(f'"{name}"' for name in columns[: KEYS[kind]])
-        db.conn.execute(
-            f'CREATE TABLE "{kind}" ({typed}, bucket TEXT NOT NULL, row_hash INTEGER NOT NULL, '
-            f"PRIMARY KEY ({key}))"
-        )
-    # Not unique: between two revs a card number may stand with its old and its new holder, and a row that
-    # pushed another one out would spoil the sums.
-    db.conn.execute('CREATE INDEX holder_card ON "holder" (card_no)')
-    db.conn.execute('CREATE INDEX holder_family ON "holder" (family_id)')
-    db.conn.execute('CREATE INDEX entitlement_subject ON "entitlement" (subject)')
-    db.conn.execute('CREATE INDEX guardian_child ON "guardian" (child_id)')
+    _make_tables(db)
     db.conn.execute(f"CREATE TABLE {CACHE_META} (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+
+
+@migrations()
+def m002_lookups(db: Database) -> None:
+    """Cards of other points that were looked up, rows that were not understood, kinds that came since."""
+    _make_tables(db)
+    db.conn.execute(
+        f"""CREATE TABLE {LOOKUP} (holder_id INTEGER PRIMARY KEY, card_no TEXT NOT NULL,
+            at_ms INTEGER NOT NULL, row_keys TEXT NOT NULL)"""
+    )
+    db.conn.execute(
+        f"""CREATE TABLE {SET_ASIDE} (kind TEXT NOT NULL, row_key TEXT NOT NULL, bucket TEXT NOT NULL,
+            row_hash INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (kind, row_key, bucket)) WITHOUT ROWID"""
+    )
+
+
+def _make_tables(db: Database) -> None:
+    """The tables that are missing; some may have come with a snapshot."""
+    there = {row[0] for row in db.conn.execute("SELECT name FROM sqlite_schema")}
+    for kind in COLUMNS:
+        if kind not in there:
+            db.conn.execute(table_ddl(kind))
+        for name, ddl in zip(INDEXES.get(kind, ()), index_ddl(kind), strict=True):
+            if name not in there:
+                db.conn.execute(ddl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +202,26 @@ class Cache(DatabaseFile):
         return Holder(*row) if row else None
 
     def family_head(self, family_id: int) -> Holder | None:
-        """The member with the lowest id: the family's rights lie at that member's point."""
+        """The member with the lowest id among those known here."""
         row = self.row(f"{_select('holder')} WHERE family_id = ? ORDER BY id LIMIT 1", family_id)
         return Holder(*row) if row else None
+
+    def family_point(self, family_id: int) -> int | None:
+        """The point of the member with the lowest id: the family's rights lie there; None if unknown."""
+        row = self.row('SELECT head_point_id FROM "family" WHERE id = ? LIMIT 1', family_id)
+        if row is None:
+            row = self.row('SELECT point_id FROM "holder" WHERE family_id = ? ORDER BY id LIMIT 1', family_id)
+        return int(row[0]) if row else None
+
+    def looked_up_ms(self, holder_id: int) -> int | None:
+        """When a holder of another point was last looked up (Unix milliseconds); None if never."""
+        row = self.row(f"SELECT at_ms FROM {LOOKUP} WHERE holder_id = ?", holder_id)
+        return int(row[0]) if row else None
+
+    def is_from_elsewhere(self, holder_id: int) -> bool:
+        """True for a holder who is known here by a lookup only."""
+        row = self.row('SELECT bucket FROM "holder" WHERE id = ?', holder_id)
+        return bool(row) and str(row[0]).startswith(LOOKED_UP)
 
     def missing_subjects(self, subjects: Collection[str]) -> set[str]:
         """Which of these subjects (``h12``, ``f7``) are of no holder here."""

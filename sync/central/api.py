@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from kiosk.errors import KioskError
 from kiosk.values import Mode
-from sync.central import acquire, changes, enrol, intake, poll
+from sync.central import acquire, changes, enrol, following, intake, poll
 from sync.central.gate import Caller, Gate, error_body, status_of
 from sync.central.state import Central
 from sync.wire import (
@@ -101,15 +101,15 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
             answer, at_once = await run_in_threadpool(poll.look, central, caller.kiosk, body, told)
             left = until - asyncio.get_running_loop().time()
             if at_once or left <= 0 or hub.closed:
-                told.remember(caller.kiosk, answer.recalls, central.now())
+                told.remember(caller.kiosk, answer, central.now())
                 return _json(answer)
             await hub.wait(min(left, poll.WAKE_S))
 
     @app.get("/v1/changes", response_model=ChangesAnswer, responses=ERRORS)
     async def get_changes(request: Request, cursor: str = Query("", max_length=MAX_CURSOR)) -> Response:
         """One page of what changed behind the cursor."""
-        point_id = await run_in_threadpool(_check_current, central, _caller(request), even_frozen=True)
-        return _json(await run_in_threadpool(changes.page, central, point_id, cursor))
+        follower = await run_in_threadpool(_follower, central, _caller(request))
+        return _json(await run_in_threadpool(changes.page, central, follower, cursor))
 
     @app.get("/v1/health", response_model=HealthAnswer)
     async def get_health() -> Response:
@@ -122,6 +122,12 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
 def _check_current(central: Central, caller: Caller, *, even_frozen: bool = False) -> int:
     with central.database.read() as connection:
         return poll.current_point(connection, caller.kiosk, caller.gen, even_frozen=even_frozen)
+
+
+def _follower(central: Central, caller: Caller) -> following.Follower:
+    with central.database.read() as connection:
+        point_id = poll.current_point(connection, caller.kiosk, caller.gen, even_frozen=True)
+        return following.follower(connection, caller.kiosk, point_id)
 
 
 async def _tick_forever(ticker: poll.Ticker) -> None:

@@ -1,28 +1,26 @@
-"""The feed as a kiosk reads it: an opaque cursor in, one page of one bucket out."""
+"""The feed as a kiosk reads it: an opaque cursor in, one page out."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from kiosk.errors import CentralFault
+from kiosk.feed_columns import pack
 from sync.central import feed
-from sync.central.models import bucket
+from sync.central.following import Follower
+from sync.central.models import feed as feed_table
 from sync.central.state import Central
-from sync.wire import (
-    CITY,
-    FEED_COLUMNS,
-    MAX_ROWS,
-    ChangesAnswer,
-    Checkpoint,
-    ColumnarRows,
-    officer_bucket,
-    point_bucket,
-)
+from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, BucketPart, ChangesAnswer, Checkpoint, ColumnarRows
+
+SNAPSHOT_ROWS: Final = MAX_ROWS
+"""A bucket with more rows than one page that a kiosk has nothing of is better loaded as a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +31,24 @@ class Cursor:
     revs: dict[str, int]
 
     def encode(self) -> str:
-        """Base64url JSON; kiosks do not look inside."""
+        """Base64url JSON; kiosks do not look inside, and may join several by dots."""
         body = {"incarnation": self.incarnation, "revs": self.revs}
         text = json.dumps(body, separators=(",", ":"), sort_keys=True)
         return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
 
 
 def read_cursor(text: str, incarnation: int) -> Cursor:
-    """The cursor of a text; an empty text is the very beginning.
+    """The cursor of a text, of several where dots join them; an empty text is the very beginning.
 
     Raises CentralFault ``cursor_malformed``, ``cursor_gone`` for one of another incarnation.
     """
-    if not text:
-        return Cursor(incarnation, {})
+    revs: dict[str, int] = {}
+    for part in text.split(".") if text else ():
+        revs |= _read_part(part, incarnation)
+    return Cursor(incarnation, revs)
+
+
+def _read_part(text: str, incarnation: int) -> dict[str, int]:
     try:
         body = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         found, revs = body["incarnation"], body["revs"]
@@ -61,53 +64,95 @@ def read_cursor(text: str, incarnation: int) -> Cursor:
         raise CentralFault("cursor_malformed", "not a cursor of this central")
     if found != incarnation:
         raise CentralFault("cursor_gone", "central was restored since: load anew")
-    return Cursor(found, revs)
+    return dict(revs)
 
 
-def are_waiting(connection: Connection, central: Central, point_id: int, cursor: str) -> bool:
-    """True if the feed holds something behind the cursor, or the cursor is of no use any more."""
+def are_waiting(connection: Connection, central: Central, follower: Follower, cursor: str) -> bool:
+    """True if the feed holds something behind the cursor, or the cursor is of no use any more.
+
+    Also when a kiosk follows fewer buckets than its cursor names: it has something to forget.
+    """
     try:
         known = read_cursor(cursor, central.incarnation).revs
     except CentralFault:
         return True
-    latest = feed.revs(connection, _buckets(connection, point_id))
-    return any(rev != known.get(name, 0) for name, rev in latest.items())
+    latest = feed.revs(connection, follower.buckets)
+    return any(rev != known.get(name, 0) for name, rev in latest.items()) or not set(known) <= set(latest)
 
 
-def page(central: Central, point_id: int, cursor: str, limit: int = MAX_ROWS) -> ChangesAnswer:
-    """The next page behind the cursor: whole revs of one bucket, with a checkpoint where it is complete.
+def page(central: Central, follower: Follower, cursor: str, limit: int = MAX_ROWS) -> ChangesAnswer:
+    """The next page behind the cursor: as many whole buckets as fit in, or whole revs of one that does not.
 
     Raises CentralFault ``cursor_malformed``, ``cursor_gone``.
     """
     known = read_cursor(cursor, central.incarnation).revs
     with central.database.read() as connection:
-        buckets = _buckets(connection, point_id)
+        buckets = follower.buckets
         revs = {name: known.get(name, 0) for name in buckets}
         latest = feed.revs(connection, buckets)
         if any(revs[name] > latest[name] for name in buckets):
             raise CentralFault("cursor_gone", "the cursor is ahead of central: load anew")
-        name = next((one for one in buckets if revs[one] < latest[one]), None)
-        if name is None:
-            return ChangesAnswer(bucket=CITY, next=Cursor(central.incarnation, revs).encode(), more=False)
-        found = feed.page(connection, name, revs[name], limit)
-    revs[name] = found.upto
+        snapshots = [name for name in buckets if not revs[name] and _is_large(connection, name)]
+        parts: list[BucketPart] = []
+        room = limit
+        for name in buckets:
+            if revs[name] == latest[name]:
+                continue
+            found = feed.page(connection, name, revs[name], room)
+            if parts and (found.count > room or not found.complete):
+                break  # it begins a page of its own: a kiosk applies whole checkpoints only
+            parts.append(_part(found))
+            revs[name] = found.upto
+            room -= found.count
+            if not found.complete or room <= 0:
+                break
     return ChangesAnswer(
-        bucket=name,
-        tables={
-            kind: ColumnarRows(columns=list(FEED_COLUMNS[kind]), rows=rows)
-            for kind, rows in found.rows.items()
-        },
-        tombstones=dict(found.tombstones),
+        parts=parts,
+        follow=list(buckets),
+        snapshots=snapshots,
         next=Cursor(central.incarnation, revs).encode(),
         more=any(revs[one] < latest[one] for one in buckets),
+    )
+
+
+def columnar(
+    kind: str, rows: Sequence[Sequence[Any]], moves: Mapping[tuple[str, str], str] | None = None
+) -> ColumnarRows:
+    """Rows of a kind, packed column by column."""
+    return _packed(kind, FEED_COLUMNS[kind], rows, moves or {})
+
+
+def _part(found: feed.Page) -> BucketPart:
+    return BucketPart(
+        bucket=found.bucket,
+        tables={kind: columnar(kind, rows, found.moves) for kind, rows in found.rows.items()},
+        tombstones={
+            kind: _packed(kind, FEED_COLUMNS[kind][: FEED_KEYS[kind]], keys, found.moves)
+            for kind, keys in found.tombstones.items()
+        },
         checkpoint=(
-            Checkpoint(bucket=name, rev=found.upto, checksum=found.checksum) if found.complete else None
+            Checkpoint(bucket=found.bucket, rev=found.upto, checksum=found.checksum)
+            if found.complete
+            else None
         ),
     )
 
 
-def _buckets(connection: Connection, point_id: int) -> list[str]:
-    """What a point's kiosks follow, most needed first: the city, the point's own, then all other points."""
-    own = [CITY, officer_bucket(point_id), point_bucket(point_id)]
-    named = connection.execute(select(bucket.c.name).where(bucket.c.name.like("p%")).order_by(bucket.c.name))
-    return own + [name for name in named.scalars() if name not in own]
+def _packed(
+    kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], moves: Mapping[tuple[str, str], str]
+) -> ColumnarRows:
+    keys = FEED_KEYS[kind]
+    told = [moves.get((kind, feed.text_of(row[:keys])), "") for row in rows] if moves else []
+    return ColumnarRows(
+        columns=list(columns),
+        keys=keys,
+        count=len(rows),
+        data=[pack(column) for column in zip(*rows, strict=True)],
+        moves=pack(told) if any(told) else None,
+    )
+
+
+def _is_large(connection: Connection, name: str) -> bool:
+    some = select(feed_table.c.row_key).where(feed_table.c.bucket == name).limit(SNAPSHOT_ROWS + 1)
+    counted = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    return int(counted) > SNAPSHOT_ROWS

@@ -7,12 +7,14 @@ rows and all before. A plain sequence would let a slow transaction's rows slip i
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
+from sync.central.bulk import insert_rows, update_rows
 from sync.central.models import bucket, feed
 from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, row_hash
 
@@ -27,28 +29,50 @@ class FeedChanges:
     def __init__(self) -> None:
         self._rows: dict[str, dict[tuple[str, str], str | None]] = {}
         self._hashes: dict[tuple[str, str, str], int] = {}
+        self._moves: dict[tuple[str, str, str], str] = {}
 
     def put(self, bucket_name: str, kind: str, values: Sequence[Any]) -> None:
-        """Adds or replaces a row; ``values`` in the order of FEED_COLUMNS."""
+        """Adds or replaces a row; ``values`` in the order of FEED_COLUMNS.
+
+        A row that one transaction drops from a bucket and puts into another has moved: both changes carry
+        one move id.
+        """
         if len(values) != len(FEED_COLUMNS[kind]):
             raise ValueError(f"{kind} has {len(FEED_COLUMNS[kind])} columns, not {len(values)}")
-        key = _text(values[: FEED_KEYS[kind]])
-        self._rows.setdefault(bucket_name, {})[kind, key] = _text(values)
+        key = text_of(values[: FEED_KEYS[kind]])
+        self._rows.setdefault(bucket_name, {})[kind, key] = text_of(values)
         self._hashes[bucket_name, kind, key] = row_hash(kind, values)
 
     def drop(self, bucket_name: str, kind: str, key: Sequence[Any]) -> None:
         """Removes a row; it becomes a tombstone if it was ever there."""
-        text = _text(key)
+        text = text_of(key)
         self._rows.setdefault(bucket_name, {})[kind, text] = None
         self._hashes.pop((bucket_name, kind, text), None)
 
     def write(self, connection: Connection) -> dict[str, int]:
         """Writes what was collected; answers the rev of each bucket touched."""
         # One order for all writers, so that they queue instead of deadlocking.
+        self._find_moves()
         revs = {name: self._write_bucket(connection, name) for name in sorted(self._rows)}
         self._rows.clear()
         self._hashes.clear()
+        self._moves.clear()
         return revs
+
+    def _find_moves(self) -> None:
+        dropped: dict[tuple[str, str], list[str]] = {}
+        for name, rows in self._rows.items():
+            for place, body in rows.items():
+                if body is None:
+                    dropped.setdefault(place, []).append(name)
+        if not dropped:
+            return
+        for name, rows in self._rows.items():
+            for (kind, key), body in rows.items():
+                if body is not None and (kind, key) in dropped:
+                    move = secrets.token_hex(8)
+                    for one in (name, *dropped[kind, key]):
+                        self._moves[one, kind, key] = move
 
     def _write_bucket(self, connection: Connection, name: str) -> int:
         rev, checksum = _next_rev(connection, name)
@@ -64,23 +88,11 @@ class FeedChanges:
             if before == hashed:
                 continue
             checksum += hashed - (before or 0)
-            row = {"b_bucket": name, "b_kind": kind, "b_key": key, "rev": rev, "body": body, "hash": hashed}
+            row = {"bucket": name, "kind": kind, "row_key": key, "rev": rev, "body": body, "hash": hashed}
+            row["move"] = self._moves.get((name, kind, key), "")
             (added if before is None else changed).append(row)
-        if added:
-            connection.execute(
-                insert(feed).values(
-                    bucket=bindparam("b_bucket"), kind=bindparam("b_kind"), row_key=bindparam("b_key")
-                ),
-                added,
-            )
-        if changed:
-            connection.execute(
-                update(feed)
-                .where(feed.c.bucket == bindparam("b_bucket"))
-                .where(feed.c.kind == bindparam("b_kind"))
-                .where(feed.c.row_key == bindparam("b_key")),
-                changed,
-            )
+        insert_rows(connection, feed, added)
+        update_rows(connection, feed, ("bucket", "kind", "row_key"), changed)
         connection.execute(update(bucket).where(bucket.c.name == name).values(checksum=_signed(checksum)))
         return rev
 
@@ -98,6 +110,10 @@ class Page:
     """Of the whole bucket, as of this moment; meaningful if ``complete``."""
     rows: Mapping[str, list[list[Any]]] = field(default_factory=dict)
     tombstones: Mapping[str, list[list[Any]]] = field(default_factory=dict)
+    moves: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Move ids by kind and key (as JSON text) of what moved."""
+    count: int = 0
+    """Rows and tombstones."""
 
 
 def revs(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -112,7 +128,8 @@ def page(connection: Connection, name: str, after: int, limit: int = MAX_ROWS) -
     """The rows of a bucket after a rev: at most ``limit``, unless one rev alone has more."""
     state = connection.execute(select(bucket.c.rev, bucket.c.checksum).where(bucket.c.name == name)).first()
     latest, checksum = (state.rev, state.checksum) if state else (0, 0)
-    base = select(feed.c.kind, feed.c.row_key, feed.c.body, feed.c.rev).where(feed.c.bucket == name)
+    base = select(feed.c.kind, feed.c.row_key, feed.c.body, feed.c.rev, feed.c.move)
+    base = base.where(feed.c.bucket == name)
     order = (feed.c.rev, feed.c.kind, feed.c.row_key)
     found = connection.execute(base.where(feed.c.rev > after).order_by(*order).limit(limit + 1)).all()
     upto = latest
@@ -122,14 +139,34 @@ def page(connection: Connection, name: str, after: int, limit: int = MAX_ROWS) -
         # A rev larger than the page goes out whole, or it would never go out.
         found = whole or connection.execute(base.where(feed.c.rev == cut).order_by(*order)).all()
         upto = found[-1].rev
-    rows: dict[str, list[list[Any]]] = {}
-    tombstones: dict[str, list[list[Any]]] = {}
+    bodies: dict[str, list[str]] = {}
+    keys: dict[str, list[str]] = {}
     for row in found:
         if row.body is None:
-            tombstones.setdefault(row.kind, []).append(json.loads(row.row_key))
+            keys.setdefault(row.kind, []).append(row.row_key)
         else:
-            rows.setdefault(row.kind, []).append(json.loads(row.body))
-    return Page(name, upto, upto == latest, str(checksum % 2**64), rows, tombstones)
+            bodies.setdefault(row.kind, []).append(row.body)
+    return Page(
+        name,
+        upto,
+        upto == latest,
+        str(checksum % 2**64),
+        {kind: _lists(texts) for kind, texts in bodies.items()},
+        {kind: _lists(texts) for kind, texts in keys.items()},
+        {(row.kind, row.row_key): row.move for row in found if row.move},
+        len(found),
+    )
+
+
+def _lists(texts: Sequence[str]) -> list[list[Any]]:
+    """JSON lists of rows, in the order of their keys: neighbours then differ little, and compress."""
+    rows: list[list[Any]] = json.loads(f"[{','.join(texts)}]")
+    rows.sort(key=_by_key)
+    return rows
+
+
+def _by_key(row: Sequence[Any]) -> tuple[bool, Any]:
+    return isinstance(row[0], str), row[0]
 
 
 def recount(connection: Connection, name: str) -> str:
@@ -173,7 +210,8 @@ def _known(
     return found
 
 
-def _text(values: Sequence[Any]) -> str:
+def text_of(values: Sequence[Any]) -> str:
+    """A row or key as the feed stores it: a canonical JSON list."""
     return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import threading
@@ -13,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, select, update
 
 from kiosk.errors import CentralFault
-from sync.central import changes, placement, rights
+from sync.central import changes, following, orders, placement, rights, stock
 from sync.central.models import kiosk, kiosk_gen, nonce
 from sync.central.right_rows import FROZEN, REVOKED
 from sync.central.state import Central
@@ -24,6 +25,8 @@ TICK_S: Final = 5
 RESET_EVERY_S: Final = 300
 """A kiosk whose digest never agrees is not sent everything at each poll."""
 TELL_AGAIN_S: Final = 5
+TELL_ORDER_AGAIN_S: Final = 60
+"""A void asked for or a stock slice may wait at the kiosk for an officer, or for its next push."""
 WAKE_S: Final = 1.0
 """How often a waiting poll looks by itself: another process of central may have written."""
 
@@ -100,6 +103,7 @@ class Told:
 
     resets: dict[str, int] = field(default_factory=dict)
     recalls: dict[str, dict[str, int]] = field(default_factory=dict)
+    orders: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def may_reset(self, kiosk_id: str, now: int) -> bool:
         """True, and remembered, if the kiosk was not sent everything lately."""
@@ -114,9 +118,17 @@ class Told:
         before = self.recalls.get(kiosk_id, {})
         return any(now - before.get(right, -TELL_AGAIN_S) >= TELL_AGAIN_S for right in recalls)
 
-    def remember(self, kiosk_id: str, recalls: list[str], now: int) -> None:
-        """Notes that these recalls go out now."""
-        self.recalls[kiosk_id] = dict.fromkeys(recalls, now)
+    def orders_are_new(self, kiosk_id: str, names: list[str], now: int) -> bool:
+        """True if a void or a slice among these was not told in the last TELL_ORDER_AGAIN_S."""
+        before = self.orders.get(kiosk_id, {})
+        return any(now - before.get(name, -TELL_ORDER_AGAIN_S) >= TELL_ORDER_AGAIN_S for name in names)
+
+    def remember(self, kiosk_id: str, answer: PollAnswer, now: int) -> None:
+        """Notes what goes out now."""
+        self.recalls[kiosk_id] = dict.fromkeys(answer.recalls, now)
+        before, names = self.orders.get(kiosk_id, {}), _orders_in(answer)
+        late = self.orders_are_new(kiosk_id, names, now)
+        self.orders[kiosk_id] = {name: now if late else before[name] for name in names}
 
 
 def current_point(connection: Connection, kiosk_id: str, gen: int, *, even_frozen: bool = False) -> int:
@@ -157,13 +169,16 @@ def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> t
             .select_from(kiosk.join(kiosk_gen, kiosk_gen.c.kiosk == kiosk.c.id))
             .where(kiosk.c.id == kiosk_id, kiosk_gen.c.gen == request.gen)
         ).one()
-        waiting = changes.are_waiting(connection, central, point_id, request.cursor)
+        follower = following.follower(connection, kiosk_id, point_id)
+        waiting = changes.are_waiting(connection, central, follower, request.cursor)
         after = request.highest_grant_rev
         reset = _disagrees(connection, kiosk_id, request, row.grant_rev) and told.may_reset(kiosk_id, now)
         if reset:
             after = 0
         held = rights.outstanding(connection, kiosk_id, request.gen, after, MAX_GRANTS + 1)
         recalls = rights.recalled(connection, kiosk_id, request.gen, MAX_RIGHTS)
+        voids = orders.voids_for(connection, kiosk_id)
+        slices = stock.waiting(central, connection, kiosk_id, request.gen)
     some = held[:MAX_GRANTS]
     answer = PollAnswer(
         changes_waiting=waiting,
@@ -175,8 +190,15 @@ def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> t
         time_ms=int(central.clock() * 1000),
         incarnation=central.incarnation,
         acked_seq=row.acked_seq,
+        slices=slices,
+        voids=voids,
     )
-    return answer, bool(waiting or some or reset or told.are_new(kiosk_id, recalls, now))
+    news = told.are_new(kiosk_id, recalls, now) or told.orders_are_new(kiosk_id, _orders_in(answer), now)
+    return answer, bool(waiting or some or reset or news)
+
+
+def _orders_in(answer: PollAnswer) -> list[str]:
+    return [one.ref for one in answer.voids] + [hashlib.sha256(one).hexdigest() for one in answer.slices]
 
 
 def _disagrees(connection: Connection, kiosk_id: str, request: PollRequest, grant_rev: int) -> bool:

@@ -12,16 +12,24 @@ import pytest
 from sqlalchemy import Connection
 
 from kiosk.errors import CentralFault
+from kiosk.feed_columns import unpack
 from kiosk.feed_rows import COLUMNS, KEYS
 from sync.central import changes, feed, importing
 from sync.central.cards import issue, revoke
 from sync.central.feed import FeedChanges
+from sync.central.following import Follower
 from sync.central.state import Central
-from sync.wire import CITY, FEED_COLUMNS, FEED_KEYS, checksum_of, row_hash
+from sync.wire import CITY, ColumnarRows, FEED_COLUMNS, FEED_KEYS, checksum_of, row_hash
 from tests.sync.central_side import CARD_1, RICE, PlainKiosk, city, holder
 
 pytestmark = pytest.mark.anyio
 Rows = dict[tuple[str, str], dict[tuple[Any, ...], list[Any]]]
+
+
+def rows_of(table: ColumnarRows) -> list[list[Any]]:
+    """The rows of a packed table."""
+    columns = [unpack(packed, table.count) for packed in table.data]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 class Copy:
@@ -32,21 +40,25 @@ class Copy:
         self.cursor = ""
         self.pages = 0
 
-    def follow(self, central: Central, point_id: int = 1, limit: int = 5000) -> Copy:
+    def follow(
+        self, central: Central, point_id: int = 1, limit: int = 5000, also: tuple[int, ...] = (2,)
+    ) -> Copy:
         """Reads until there is no more, checking each checkpoint."""
         while True:
-            page = changes.page(central, point_id, self.cursor, limit)
+            page = changes.page(central, Follower(point_id, also), self.cursor, limit)
             self.pages += 1
-            for kind, table in page.tables.items():
-                assert tuple(table.columns) == FEED_COLUMNS[kind]
-                for row in table.rows:
-                    self.rows.setdefault((page.bucket, kind), {})[tuple(row[: FEED_KEYS[kind]])] = row
-            for kind, keys in page.tombstones.items():
-                for key in keys:
-                    self.rows.get((page.bucket, kind), {}).pop(tuple(key), None)
-            if page.checkpoint:
-                assert page.checkpoint.bucket == page.bucket
-                assert page.checkpoint.checksum == self.checksum(page.bucket)
+            assert len(page.parts) == 1 or all(part.checkpoint for part in page.parts)
+            for part in page.parts:
+                for kind, table in part.tables.items():
+                    assert tuple(table.columns) == FEED_COLUMNS[kind]
+                    for row in rows_of(table):
+                        self.rows.setdefault((part.bucket, kind), {})[tuple(row[: FEED_KEYS[kind]])] = row
+                for kind, keys in part.tombstones.items():
+                    for key in rows_of(keys):
+                        self.rows.get((part.bucket, kind), {}).pop(tuple(key), None)
+                if part.checkpoint:
+                    assert part.checkpoint.bucket == part.bucket
+                    assert part.checkpoint.checksum == self.checksum(part.bucket)
             self.cursor = page.next
             if not page.more:
                 return self
@@ -70,13 +82,14 @@ def test_both_ends_name_the_same_columns() -> None:
     assert dict(FEED_KEYS) == KEYS
 
 
-def test_all_points_are_told_and_officers_only_their_own(central: Central) -> None:
+def test_the_own_point_and_those_named_are_told_and_officers_only_their_own(central: Central) -> None:
     copy = Copy().follow(central)
     assert {bucket for bucket, _ in copy.rows} == {CITY, "o1", "p1", "p2"}
     assert [row[0] for row in copy.of("holder")] == [1, 2, 3]
     assert [row[0] for row in copy.of("entitlement")] == [1, 2, 3]
     assert [row[0] for row in copy.of("officer")] == ["ani"]
     assert Copy().follow(central, 2).of("officer") == []
+    assert {bucket for bucket, _ in Copy().follow(central, also=()).rows} == {CITY, "o1", "p1"}
     assert len(copy.of("guardian")) == 1
     assert copy.of("right") == []
     (program,) = copy.of("program")
@@ -163,9 +176,9 @@ def test_the_stored_checksum_is_the_sum_of_the_rows(central: Central) -> None:
 def test_a_rev_larger_than_the_page_goes_out_whole(central: Central) -> None:
     copy = Copy()
     central.database.write(partial(_put_many, 50))
-    page = changes.page(central, 1, changes.Cursor(1, {}).encode(), 10)
+    page = changes.page(central, Follower(1), changes.Cursor(1, {}).encode(), 10)
     copy.follow(central, limit=10)
-    assert page.tables
+    assert page.parts[0].tables
     assert len([row for row in copy.of("agency") if row[0] >= 100]) == 50
 
 
@@ -179,20 +192,22 @@ def _put_many(number: int, connection: Connection) -> None:
 def test_an_unchanged_row_is_not_sent_again(central: Central) -> None:
     copy = Copy().follow(central)
     importing.apply(central, city())
-    pages = changes.page(central, 1, copy.cursor)
-    assert (dict(pages.tables), dict(pages.tombstones)) == ({}, {})
+    parts = changes.page(central, Follower(1, (2,)), copy.cursor).parts
+    assert [
+        (dict(part.tables), dict(part.tombstones)) for part in parts if part.tables or part.tombstones
+    ] == []
 
 
 @pytest.mark.parametrize("cursor", ["!", "e30", "bnVsbA", "AAAA", "WzFd", "eyJpbmNhcm5hdGlvbiI6MX0"])
 def test_a_cursor_that_is_none_is_refused(central: Central, cursor: str) -> None:
     with pytest.raises(CentralFault, match="cursor_malformed"):
-        changes.page(central, 1, cursor)
+        changes.page(central, Follower(1), cursor)
 
 
 def test_a_cursor_of_another_time_is_gone(central: Central) -> None:
     for cursor in (changes.Cursor(2, {}), changes.Cursor(1, {CITY: 10**9})):
         with pytest.raises(CentralFault, match="cursor_gone"):
-            changes.page(central, 1, cursor.encode())
+            changes.page(central, Follower(1), cursor.encode())
 
 
 def test_eight_writers_lose_no_rev(central: Central) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from kiosk.cache import Cache
 from kiosk.cache_folder import CacheFolder
 from kiosk.errors import CentralFault, EnvironmentFault
+from kiosk.feed_columns import pack
 from kiosk.feed_rows import COLUMNS, KEYS, checksum_of, row_hash
 from sync.feed import FeedFault, load_changes
-from sync.wire import ChangesAnswer, Checkpoint, ColumnarRows
+from sync.wire import BucketPart, ChangesAnswer, Checkpoint, ColumnarRows
 
 KEY = b"c" * 32
 Row = tuple[Any, ...]
@@ -37,6 +38,8 @@ class Feed:
         self.page_rows = page_rows
         self.revs: dict[str, int] = {}
         self.rows: dict[Place, tuple[int, Row | None]] = {}
+        self.moves: dict[Place, str] = {}
+        self.follow: list[str] | None = None
         self.fetched: list[str] = []
 
     def write(self, *changes: tuple[str, str, Row | None, Row]) -> None:
@@ -45,6 +48,10 @@ class Feed:
             self.revs[bucket] = self.revs.get(bucket, 0) + 1
         for bucket, kind, row, key in changes:
             self.rows[bucket, kind, key] = (self.revs[bucket], row)
+            self.moves.pop((bucket, kind, key), None)
+            for other, *rest in changes:
+                if row is None and rest == [kind, rest[1], key] and rest[1] is not None:
+                    self.moves[bucket, kind, key] = f"m{sum(self.revs.values())}"
 
     def put(self, bucket: str, kind: str, *row: Any) -> None:
         """One row in a transaction of its own."""
@@ -66,7 +73,7 @@ class Feed:
         seen = {bucket: int(known.get(bucket, 0)) for bucket in self.revs}
         bucket = next((name for name in sorted(self.revs) if seen[name] < self.revs[name]), None)
         if bucket is None:
-            return ChangesAnswer(bucket="city", next=cursor, more=False)
+            return ChangesAnswer(next=cursor, more=False, follow=self.follow or [])
         behind = [
             (rev, kind, key, row)
             for (name, kind, key), (rev, row) in self.rows.items()
@@ -78,27 +85,42 @@ class Feed:
             cut = found[self.page_rows][0]
             whole = [one for one in found if one[0] < cut] or [one for one in found if one[0] == found[0][0]]
             found, upto = whole, whole[-1][0]
-        tables: dict[str, ColumnarRows] = {}
-        tombstones: dict[str, list[list[Any]]] = {}
+        rows: dict[str, list[Row]] = {}
+        gone: dict[str, list[Row]] = {}
+        moves: dict[str, list[str]] = {}
         for _, kind, key, row in found:
             if row is None:
-                tombstones.setdefault(kind, []).append(list(key))
+                gone.setdefault(kind, []).append(key)
+                moves.setdefault(kind, []).append(self.moves.get((bucket, kind, key), ""))
             else:
-                tables.setdefault(kind, ColumnarRows(columns=list(COLUMNS[kind]), rows=[])).rows.append(
-                    list(row)
-                )
+                rows.setdefault(kind, []).append(row)
         seen[bucket] = upto
-        complete = upto == self.revs[bucket]
-        return ChangesAnswer(
+        checkpoint = Checkpoint(bucket=bucket, rev=upto, checksum=self.checksum(bucket))
+        part = BucketPart(
             bucket=bucket,
-            tables=tables,
-            tombstones=tombstones,
+            tables={kind: packed(kind, *some) for kind, some in rows.items()},
+            tombstones={
+                kind: packed(kind, *some, columns=COLUMNS[kind][: KEYS[kind]], moves=moves[kind])
+                for kind, some in gone.items()
+            },
+            checkpoint=checkpoint if upto == self.revs[bucket] else None,
+        )
+        return ChangesAnswer(
+            parts=[part],
+            follow=self.follow or [],
             next=",".join(f"{name}={rev}" for name, rev in sorted(seen.items())),
             more=any(seen[name] < self.revs[name] for name in seen),
-            checkpoint=Checkpoint(bucket=bucket, rev=upto, checksum=self.checksum(bucket))
-            if complete
-            else None,
         )
+
+
+def packed(
+    kind: str, *rows: Sequence[Any], columns: Sequence[str] | None = None, moves: Sequence[str] = ()
+) -> ColumnarRows:
+    """Rows as they travel."""
+    names = list(COLUMNS.get(kind, ()) if columns is None else columns)
+    data = [pack(column) for column in zip(*rows, strict=True)] if rows else [pack([]) for _ in names]
+    told = pack(list(moves)) if any(moves) else None
+    return ColumnarRows(columns=names, keys=KEYS.get(kind, 1), count=len(rows), data=data, moves=told)
 
 
 def holder(number: int, point: int, name: str = "X", card: str = "") -> Row:
@@ -247,8 +269,9 @@ def test_a_checksum_that_never_fits_is_a_fault_and_the_old_cache_stays(
 
     def lying(cursor: str) -> ChangesAnswer:
         page = feed.fetch(cursor)
-        wrong = Checkpoint(bucket=page.bucket, rev=1, checksum="5")
-        return page.model_copy(update={"checkpoint": wrong if page.checkpoint else None})
+        wrong = Checkpoint(bucket=page.parts[0].bucket, rev=1, checksum="5")
+        part = page.parts[0].model_copy(update={"checkpoint": wrong})
+        return page.model_copy(update={"parts": [part]})
 
     with pytest.raises(FeedFault):
         load(folder, feed, lying)
@@ -294,58 +317,156 @@ def test_a_damaged_cache_is_loaded_anew(folder: CacheFolder, feed: Feed) -> None
 
 def page(**changes: Any) -> ChangesAnswer:
     """A page that names one agency."""
-    fields: dict[str, Any] = {
-        "bucket": "city",
-        "tables": {"agency": ColumnarRows(columns=["id", "name", "short"], rows=[[1, "A", "a"]])},
-        "next": "city=1",
-        "more": False,
-    }
-    return ChangesAnswer.model_validate(fields | changes)
+    part: dict[str, Any] = {"bucket": "city", "tables": {"agency": packed("agency", [1, "A", "a"])}}
+    fields: dict[str, Any] = {"next": "city=1", "more": False}
+    for name, value in changes.items():
+        (fields if name in fields else part)[name] = value
+    return ChangesAnswer.model_validate({"parts": [BucketPart.model_validate(part)]} | fields)
 
 
-def columnar(kind: str, *rows: list[Any], columns: list[str] | None = None) -> dict[str, ColumnarRows]:
-    """One table of a page."""
-    return {kind: ColumnarRows(columns=columns or list(COLUMNS.get(kind, ())), rows=list(rows))}
+def told(kind: str = "agency", **changes: Any) -> dict[str, Any]:
+    """A table of a page, as JSON would have it."""
+    sound = packed("agency", [1, "A", "a"], [2, "B", "b"]).model_dump()
+    return {"tables": {kind: sound | changes}}
 
 
 MALFORMED: Mapping[str, dict[str, Any]] = {
-    "unknown kind": {"tables": columnar("secret", [1])},
-    "SQL as a kind": {"tables": columnar('agency" --', [1])},
-    "other columns": {"tables": columnar("agency", [1, "A"], columns=["id", "name"])},
-    "columns in another order": {
-        "tables": columnar("agency", ["A", 1, "a"], columns=["name", "id", "short"])
+    "a bucket that is none": {"bucket": "x1"},
+    "SQL as a bucket": {"bucket": "p1' --"},
+    "a column too few": told(data=[{"c": 1}, {"c": "A"}]),
+    "a column twice": told(columns=["id", "name", "name"]),
+    "no key": told(columns=[], data=[]),
+    "a column cut short": told(data=[{"d": [1]}, {"c": "A"}, {"c": "a"}]),
+    "a column too long": told(data=[{"d": [1, 1, 1]}, {"c": "A"}, {"c": "a"}]),
+    "another form of packing": told(data=[{"z": [1, 2]}, {"c": "A"}, {"c": "a"}]),
+    "no form of packing": told(data=[{}, {"c": "A"}, {"c": "a"}]),
+    "a place without a word": told(data=[{"d": [1, 1]}, {"w": ["A"], "i": [0, 1]}, {"c": "a"}]),
+    "a place below the first": told(data=[{"d": [1, 1]}, {"w": ["A"], "i": [0, -1]}, {"c": "a"}]),
+    "a difference that is text": told(data=[{"d": [1, "1"]}, {"c": "A"}, {"c": "a"}]),
+    "a constant list": told(data=[{"c": [1]}, {"c": "A"}, {"c": "a"}]),
+    "moves that are no texts": {
+        "tombstones": {"agency": packed("agency", [1], columns=["id"]).model_dump() | {"moves": {"c": 5}}}
     },
-    "a value too few": {"tables": columnar("agency", [1, "A"])},
-    "a value too many": {"tables": columnar("agency", [1, "A", "a", "b"])},
-    "null for a name": {"tables": columnar("agency", [1, None, "a"])},
-    "null for a key": {"tables": columnar("agency", [None, "A", "a"])},
-    "text for a number": {"tables": columnar("agency", ["1", "A", "a"])},
-    "a number beyond SQLite's": {"tables": columnar("agency", [2**64, "A", "a"])},
-    "a fraction": {"tables": columnar("agency", [1.5, "A", "a"])},
-    "a truth for a number": {"tables": columnar("agency", [True, "A", "a"])},
-    "a list": {"tables": columnar("agency", [1, ["A"], "a"])},
-    "tombstones of an unknown kind": {"tombstones": {"secret": [[1]]}},
-    "a tombstone without a key": {"tombstones": {"agency": [[]]}},
-    "a tombstone with a map": {"tombstones": {"agency": [[{"id": 1}]]}},
+    "a checkpoint of another bucket": {"checkpoint": Checkpoint(bucket="p1", rev=1, checksum="0")},
     "a feed that stands still": {"more": True, "next": ""},
 }
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_what_is_not_of_the_feed_is_refused_whole(folder: CacheFolder, name: str) -> None:
+def test_a_page_that_is_none_is_refused_whole(folder: CacheFolder, name: str) -> None:
     with pytest.raises(CentralFault) as fault:
         load_changes(folder, lambda _: page(**MALFORMED[name]), synced_at)
     assert fault.value.code == "feed_malformed"
     assert folder.current_number() is None
 
 
+SET_ASIDE: Mapping[str, tuple[str, list[Any]]] = {
+    "an unknown kind": ("secret", [1, 2]),
+    "SQL as a kind": ('agency" --', [1]),
+    "null for a name": ("agency", [7, None, "a"]),
+    "null for a key": ("agency", [None, "A", "a"]),
+    "text for a number": ("agency", ["7", "A", "a"]),
+    "a number beyond SQLite's": ("agency", [2**64, "A", "a"]),
+    "a fraction": ("agency", [1.5, "A", "a"]),
+    "a truth for a number": ("agency", [True, "A", "a"]),
+    "a list": ("agency", [7, ["A"], "a"]),
+}
+
+
+@pytest.mark.parametrize("name", SET_ASIDE)
+def test_a_row_that_is_not_understood_is_set_aside_and_reported_once(
+    folder: CacheFolder, feed: Feed, name: str
+) -> None:
+    kind, row = SET_ASIDE[name]
+    sound = [
+        packed("agency", [8, "B", "b"]),
+        packed(kind, row, columns=COLUMNS.get(kind, ("a", "b"))[: len(row)]),
+    ]
+    both = packed("agency", row, [8, "B", "b"]) if kind == "agency" else None
+    tables = {"agency": both} if both else {"agency": sound[0], kind: sound[1]}
+    checksum = checksum_of([row_hash(kind, row), row_hash("agency", [8, "B", "b"])])
+    reports: list[CentralFault] = []
+
+    def fetch(cursor: str) -> ChangesAnswer:
+        if not cursor:
+            return page(tables=tables, checkpoint=Checkpoint(bucket="city", rev=1, checksum=checksum))
+        # What was set aside goes as soon as a later rev drops it, or says it in a way that is understood.
+        gone = packed(kind, row[: KEYS.get(kind, 1)], columns=[COLUMNS.get(kind, ("a",))[0]])
+        last = checksum_of([row_hash("agency", [8, "C", "c"])])
+        return page(
+            tables={"agency": packed("agency", [8, "C", "c"])},
+            tombstones={kind: gone},
+            checkpoint=Checkpoint(bucket="city", rev=2, checksum=last),
+            next="city=2",
+        )
+
+    for _ in range(2):
+        load_changes(folder, fetch, synced_at, report=reports.append)
+        folder.close()
+    assert folder.current().agency_name(8) == "c"
+    assert folder.current_number() == 1
+    assert folder.current().rows("SELECT * FROM set_aside") == []
+    assert [fault.code for fault in reports if fault.detail.get("why") != "key"] == ["feed_row_refused"]
+
+
+def test_columns_of_a_newer_central_are_left_alone(folder: CacheFolder) -> None:
+    row = [1, "A", "a", "https://example.invalid"]
+    newer = packed("agency", row, columns=["id", "name", "short", "address"])
+    checkpoint = Checkpoint(bucket="city", rev=1, checksum=checksum_of([row_hash("agency", row)]))
+    load_changes(folder, lambda _: page(tables={"agency": newer}, checkpoint=checkpoint), synced_at)
+    assert folder.current().agency_name(1) == "a"
+
+
 def test_a_key_twice_in_a_page_counts_once(folder: CacheFolder) -> None:
-    rows = columnar("agency", [1, "A", "a"], [1, "B", "b"])
+    rows = {"agency": packed("agency", [1, "A", "a"], [1, "B", "b"])}
     checksum = checksum_of([row_hash("agency", [1, "B", "b"])])
     checkpoint = Checkpoint(bucket="city", rev=1, checksum=checksum)
-    tombstones = {"point": [[1], [1]]}
+    tombstones = {"point": packed("point", [1], [1], columns=["id"])}
     load_changes(folder, lambda _: page(tables=rows, tombstones=tombstones, checkpoint=checkpoint), synced_at)
     assert (folder.current().agency_name(1), sums_hold(folder.current())) == ("b", True)
+
+
+def test_who_moves_is_known_all_the_while(folder: CacheFolder, feed: Feed) -> None:
+    """The tombstone comes first and its load breaks off before the other bucket has told of the insert."""
+    load(folder, feed)
+    feed.write(("p1", "holder", None, (1,)), ("p2", "holder", holder(1, 2, "PINDAH"), (1,)))
+    with pytest.raises(CentralFault):
+        load(folder, feed, only_first(feed))
+    found = folder.current().holder(1)
+    assert found and found.name == "X"
+    load(folder, feed)
+    found = folder.current().holder(1)
+    assert (found and found.name, sums_hold(folder.current())) == ("PINDAH", True)
+
+
+def only_first(feed: Feed) -> Callable[[str], ChangesAnswer]:
+    """One page, then the network is gone."""
+    pages = iter([feed.fetch])
+
+    def fetch(cursor: str) -> ChangesAnswer:
+        one = next(pages, None)
+        if one is None:
+            raise CentralFault("central_unreachable", "gone")
+        return one(cursor)
+
+    return fetch
+
+
+def test_who_moves_out_of_what_is_followed_is_gone_at_the_end(folder: CacheFolder, feed: Feed) -> None:
+    load(folder, feed)
+    feed.write(("p1", "holder", None, (1,)), ("p9", "holder", holder(1, 9), (1,)))
+    del feed.revs["p9"]
+    load(folder, feed)
+    assert (folder.current().holder(1), sums_hold(folder.current())) == (None, True)
+
+
+def test_a_bucket_that_is_followed_no_more_is_forgotten(folder: CacheFolder, feed: Feed) -> None:
+    load(folder, feed)
+    feed.follow = ["city", "p1"]
+    load(folder, feed)
+    cache = folder.current()
+    assert (cache.holder(2), cache.meta("sum:p2"), sums_hold(cache)) == (None, "", True)
+    assert cache.holder(1)
 
 
 def test_two_loads_at_once_take_turns(tmp_path: Path, feed: Feed) -> None:
