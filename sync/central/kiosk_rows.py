@@ -6,18 +6,20 @@ import hashlib
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from kiosk.enrolment import make_ticket
 from kiosk.errors import OfficerFault
 from sync.central import rights
 from sync.central.feed import FeedChanges
-from sync.central.models import kiosk, kiosk_gen, point, ticket
+from sync.central.models import kiosk, kiosk_gen, kiosk_order, point, ticket
 from sync.central.right_rows import FROZEN, NEW, REVOKED
 from sync.central.state import Central
 from sync.wire import CITY
 
 TICKET_HOURS: Final = 48
+STOP: Final = "stop"
+REVOKE: Final = "revoke"
 
 
 def tell(connection: Connection, changes: FeedChanges, kiosk_id: str) -> None:
@@ -106,11 +108,12 @@ def revoke(central: Central, kiosk_id: str) -> None:
 
     Raises OfficerFault ``unknown_kiosk``.
     """
-    central.database.write(partial(_revoke, kiosk_id))
+    central.database.write(partial(_revoke, kiosk_id, central.now()))
 
 
-def _revoke(kiosk_id: str, connection: Connection) -> None:
+def _revoke(kiosk_id: str, now: int, connection: Connection) -> None:
     state_of(connection, kiosk_id)
+    order(connection, kiosk_id, REVOKE, now)
     connection.execute(update(kiosk).where(kiosk.c.id == kiosk_id).values(state=REVOKED))
     connection.execute(
         update(kiosk_gen)
@@ -121,6 +124,16 @@ def _revoke(kiosk_id: str, connection: Connection) -> None:
     changes = FeedChanges()
     tell(connection, changes, kiosk_id)
     changes.write(connection)
+
+
+def order(connection: Connection, kiosk_id: str, what: str, now: int) -> None:
+    """Orders a kiosk's current generation to stop (``stop``), or to stop, send all and wipe (``revoke``)."""
+    gen = connection.execute(select(kiosk.c.gen).where(kiosk.c.id == kiosk_id)).scalar_one()
+    if not gen:
+        return
+    connection.execute(delete(kiosk_order).where(kiosk_order.c.kiosk == kiosk_id, kiosk_order.c.gen == gen))
+    values = {"kiosk": kiosk_id, "gen": gen, "what": what, "ordered_at": now, "done": "", "done_at": None}
+    connection.execute(insert(kiosk_order).values(**values))
 
 
 def listed(central: Central) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, select, update
 
 from kiosk.errors import CentralFault
-from sync.central import changes, following, orders, placement, rights, stock
+from sync.central import changes, following, kiosk_orders, orders, placement, rights, stock
 from sync.central.models import kiosk, kiosk_gen, nonce
 from sync.central.right_rows import FROZEN, REVOKED
 from sync.central.state import Central
@@ -134,7 +134,7 @@ class Told:
 def current_point(connection: Connection, kiosk_id: str, gen: int, *, even_frozen: bool = False) -> int:
     """The point of a kiosk that may take part.
 
-    Raises CentralFault ``kiosk_revoked``, ``stale_gen``, ``kiosk_frozen``.
+    Raises CentralFault ``kiosk_revoked``, ``stale_gen``, ``kiosk_stopped``, ``kiosk_frozen``.
     """
     row = connection.execute(
         select(kiosk.c.state, kiosk.c.gen, kiosk.c.point_id, kiosk.c.frozen_why).where(kiosk.c.id == kiosk_id)
@@ -143,6 +143,8 @@ def current_point(connection: Connection, kiosk_id: str, gen: int, *, even_froze
         raise CentralFault("kiosk_revoked", f"{kiosk_id} was revoked")
     if row.gen != gen:
         raise CentralFault("stale_gen", f"{kiosk_id} was enrolled again since")
+    if row.state == FROZEN and row.frozen_why == kiosk_orders.STOPPED and not even_frozen:
+        raise CentralFault("kiosk_stopped", f"{kiosk_id} was stopped by central's staff")
     if row.state == FROZEN and not even_frozen:
         raise CentralFault("kiosk_frozen", f"{kiosk_id} may not hand out: {row.frozen_why}")
     return int(row.point_id)
@@ -153,7 +155,13 @@ def note_seen(central: Central, kiosk_id: str, request: PollRequest) -> None:
     health = json.dumps({"queue": request.queue, "versions": request.versions, "health": request.health})
     seen = update(kiosk).where(kiosk.c.id == kiosk_id)
     seen = seen.values(seen_at=central.now(), health=health.replace("\\u0000", ""))
-    central.database.write(lambda connection: connection.execute(seen).rowcount, quiet=True)
+
+    def work(connection: Connection) -> None:
+        connection.execute(seen)
+        if request.health:
+            kiosk_orders.note_health(connection, kiosk_id, request.gen, request.health, central.now())
+
+    central.database.write(work, quiet=True)
 
 
 def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> tuple[PollAnswer, bool]:
@@ -163,6 +171,9 @@ def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> t
     """
     now = central.now()
     with central.database.read() as connection:
+        order = kiosk_orders.order_of(connection, kiosk_id, request.gen)
+        if order is not None:
+            return kiosk_orders.answer(central, connection, kiosk_id, request, order), not order.is_done
         point_id = current_point(connection, kiosk_id, request.gen)
         row = connection.execute(
             select(kiosk.c.grant_rev, kiosk_gen.c.acked_seq)

@@ -88,7 +88,6 @@ async def test_a_key_begins_one_generation_only(central: Central, keeper: PlainK
 async def test_a_revoked_kiosk_may_push_and_nothing_else(central: Central, keeper: PlainKiosk) -> None:
     kiosk_rows.revoke(central, "AAA1")
     for method, path, body in (
-        ("POST", "/v1/poll", {"gen": 1}),
         ("POST", "/v1/rights", {"rights": [RICE]}),
         ("GET", "/v1/changes", None),
     ):
