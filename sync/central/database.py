@@ -11,7 +11,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from kiosk.errors import EnvironmentFault
+from sync.central.turns import NoTurn, Turns
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class Database:
                 pool_pre_ping=True,
             )
         self._after_write: list[Callable[[], None]] = []
+        self._turns = Turns()
 
     def close(self) -> None:
         """Closes all connections."""
@@ -83,8 +85,10 @@ class Database:
         attempt = 0
         while True:
             try:
-                with self.transaction("BEGIN IMMEDIATE") as connection:
+                with self._turn(give_up), self.transaction("BEGIN IMMEDIATE") as connection:
                     result = work(connection)
+            except NoTurn as fault:
+                raise EnvironmentFault("database_busy", f"no turn within {GIVE_UP_S:.0f} s") from fault
             except (DBAPIError, psycopg.Error) as fault:
                 original = fault.orig if isinstance(fault, DBAPIError) else fault
                 if not _passing(original):
@@ -99,6 +103,10 @@ class Database:
             for call in () if quiet else self._after_write:
                 call()
             return result
+
+    def _turn(self, give_up: float) -> AbstractContextManager[None]:
+        """SQLite's one place to write at, shared fairly; PostgreSQL sorts its writers itself."""
+        return self._turns.turn(give_up - time.monotonic()) if self.is_sqlite else nullcontext()
 
     @contextmanager
     def transaction(self, begin: str) -> Iterator[Connection]:
