@@ -19,6 +19,8 @@ from tests.sim.clocks import VirtualTime
 from tests.sim.crashes import Crash, Frames
 
 T = TypeVar("T")
+TICK_S: Final = 30
+"""How often central looks at what time brings; less often than it does, which is a sixth of a run's time."""
 WORD: Final = "x-simulated"
 """Header that stands for a request's signature where none is made."""
 
@@ -163,6 +165,7 @@ def without_threads() -> Iterator[None]:
     with (
         mock.patch.object(api, "run_in_threadpool", inline),
         mock.patch.object(gate, "run_in_threadpool", inline),
+        mock.patch.object(poll, "TICK_S", TICK_S),
     ):
         yield
 

@@ -57,6 +57,8 @@ class Scope:
     """Holder id and usual point of each; all are of one family."""
     programs: tuple[Program, ...]
     dues: tuple[Due, ...]
+    follows: bool = True
+    """Each kiosk has the other point's people in its cache, too."""
 
     def program(self, program_id: str) -> Program:
         """A program of this city."""

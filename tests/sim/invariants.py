@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def acknowledged_is_present(central_file: Path, machine: Machine) -> None:
     """I2: what a machine counts as acknowledged is at central, byte for byte."""
     acked = dict(machine.ledger.rows("SELECT gen, acked_seq FROM acknowledged"))
-    if not any(acked.values()):
+    if not any(acked.values()) or acked == machine.seen_acknowledged:
         return
+    machine.seen_acknowledged = acked
     with closing(sqlite3.connect(central_file)) as db:
         for gen, seq in acked.items():
             kept = {

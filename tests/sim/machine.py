@@ -95,6 +95,8 @@ class Machine:
         """Replaced by another machine; it only goes on sending what it has."""
         self.lost = False
         """Its disk is gone."""
+        self.seen_acknowledged: dict[int, int] = {}
+        """What it counted as acknowledged when that was last compared with central's books."""
         self._frames = frames
         self._home: Home | None = None
         self._screen: Counter | None = None
@@ -211,6 +213,7 @@ class Machine:
     def put_back(self, image: Path) -> None:
         """An older image of its disk comes back."""
         self.stop()
+        self.seen_acknowledged = {}
         shutil.rmtree(self.path)
         copy_disk(image, self.path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import shutil
@@ -13,9 +14,11 @@ from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.pool import Pool
 from pathlib import Path
 
-from tests.sim.schedule import Run, run_again, run_seed
+from tests.sim.mutations import MUTATIONS, Mutation, mutated
+from tests.sim.schedule import SCOPE_WEIGHTS, Run, run_again, run_seed
 from tests.sim.shrinking import shortest
 from tests.sim.steps import parse, text_of
 from tests.sim.template import Templates
@@ -72,27 +75,65 @@ def run_seeds(made: Templates, seeds: range, *, stop_at_first: bool = False) -> 
     return result
 
 
+def seeds_to_notice(made: Templates, mutation: Mutation, seeds: range) -> Run | None:
+    """The first run that breaks without that guard; None if none does."""
+    for scope in SCOPE_WEIGHTS:
+        made.folder(scope)  # made by the product as it is
+    with mutated(mutation):
+        for seed in seeds:
+            run = run_seed(made, seed)
+            if run.broken is not None:
+                return run
+    return None
+
+
 _mine: list[Templates] = []
 
 
 def _start(root: str) -> None:
     logging.disable(logging.CRITICAL)
     _mine.append(Templates(Path(tempfile.mkdtemp(dir=root))))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _work(seeds: range) -> Result:
     return run_seeds(_mine[0], seeds)
 
 
-def run_many(first: int, count: int, jobs: int) -> Iterator[Result]:
-    """Runs seeds on processes of their own; answers what each chunk did."""
-    chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
+def _noticed(work: tuple[str, int, int]) -> str:
+    name, first, count = work
+    mutation = next(one for one in MUTATIONS if one.name == name)
+    began = time.process_time()
+    run = seeds_to_notice(_mine[0], mutation, range(first, first + count))
+    took = f"{time.process_time() - began:.0f} s"
+    if run is None:
+        return f"{name}: not by {count} seeds ({took})"
+    return f"{name}: {run.name} ({run.scope}, {len(run.steps)} steps, {took}): {run.broken}"
+
+
+def notice_all(names: list[str], first: int, count: int, jobs: int) -> Iterator[str]:
+    """Says of each mutation which seed notices it first."""
+    with _pool(jobs) as pool:
+        yield from pool.imap_unordered(_noticed, [(name, first, count) for name in names])
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[Pool]:
     root = tempfile.mkdtemp(prefix="kmc-sim-", dir=memory_folder())
     try:
         with multiprocessing.get_context("spawn").Pool(jobs, _start, (root,)) as pool:
-            yield from pool.imap_unordered(_work, chunks)
+            yield pool
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def run_many(first: int, count: int, jobs: int) -> Iterator[Result]:
+    """Runs seeds on processes of their own; answers what each chunk did."""
+    chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
+    with _pool(jobs) as pool:
+        yield from pool.imap_unordered(_work, chunks)
 
 
 def told(made: Templates, seed: int) -> tuple[Run, Run | None]:
@@ -116,8 +157,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="only this one, told in full and made short if it breaks")
     parser.add_argument("--digest", action="store_true", help="of that seed: only the hash of all it did")
     parser.add_argument("--most-told", type=int, default=3, help="how many broken seeds are made short")
+    parser.add_argument("--without", metavar="GUARD", help="which seed misses this guard (all: each of them)")
     chosen = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
+    if chosen.without:
+        names = [one.name for one in MUTATIONS if chosen.without in ("all", one.name)]
+        for line in notice_all(names, chosen.first, chosen.seeds, chosen.jobs):
+            print(line, flush=True)
+        return 0 if names else 2
     if chosen.seed is not None:
         return _one(chosen.seed, chosen.digest)
     total, began = Result(), time.monotonic()

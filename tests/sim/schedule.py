@@ -24,7 +24,7 @@ from tests.sim.template import Templates
 from tests.sim.world import World
 
 SCOPE_WEIGHTS: Final = {"one": 5, "partial": 3, "family": 2, "excluding": 2, "counters": 3}
-LENGTHS: Final = ((6, 14), (14, 28), (28, 40))
+LENGTHS: Final = ((4, 10), (10, 20), (20, 36))
 LENGTH_WEIGHTS: Final = (6, 3, 1)
 
 
@@ -60,7 +60,7 @@ def run_seed(templates: Templates, seed: int) -> Run:
     """Draws and plays one run."""
     rng = Random(seed)
     scope = rng.choices(list(SCOPE_WEIGHTS), list(SCOPE_WEIGHTS.values()))[0]
-    run = Run(f"seed {seed}", scope, rng.choice((1, 2, 3, 5000)), rng.choices(("stop", "heal", "period"), (3, 6, 1))[0])
+    run = Run(f"seed {seed}", scope, rng.choice((1, 2, 3, 5000)), rng.choices(("stop", "heal", "period"), (4, 5, 1))[0])
     length = rng.randint(*rng.choices(LENGTHS, LENGTH_WEIGHTS)[0])
 
     def play(world: World) -> None:

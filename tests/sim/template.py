@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import credential
 from kiosk.values import CardRead, Medium
-from sync.central import importing, kiosk_rows
+from sync.central import following, importing, kiosk_rows
 from sync.enrolling import enrol
 from tests.sim.central_host import CentralHost, without_threads
 from tests.sim.city import KEEPERS, SCOPES, Scope, holder, scope
@@ -59,6 +59,8 @@ class Templates:
             stack.enter_context(network.installed())
             importing.apply(host.central, city.document())
             for kiosk in city.kiosks:
+                other = 3 - point_of(kiosk)
+                following.set_followed(host.central, kiosk, (other,) if city.follows else ())
                 machine = Machine(
                     kiosk.lower(),
                     kiosk,
