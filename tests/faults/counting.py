@@ -91,9 +91,14 @@ class Outcome:
     """Central knows of a hand-out that nobody made."""
 
 
-def compare(fault: str, tries: int, handed: HandOuts, town: Town) -> Outcome:
-    """Compares, prints, and reports to the file that REPORT_VARIABLE names."""
-    made, known = handed.standing, at_central(town.database)
+def compare(
+    fault: str, tries: int, handed: HandOuts, town: Town, before: Counter[Pair] | None = None
+) -> Outcome:
+    """Compares, prints, and reports to the file that REPORT_VARIABLE names.
+
+    ``before`` is what central had already when ``handed`` began.
+    """
+    made, known = handed.standing, at_central(town.database) - (before or Counter())
     rights = Counter(right for pair, count in (made | known).items() for right in [pair[1]] * count)
     outcome = Outcome(
         pickups=made.total(),
@@ -115,8 +120,8 @@ def compare(fault: str, tries: int, handed: HandOuts, town: Town) -> Outcome:
     return outcome
 
 
-def agree(fault: str, tries: int, handed: HandOuts, town: Town) -> None:
+def agree(fault: str, tries: int, handed: HandOuts, town: Town, before: Counter[Pair] | None = None) -> None:
     """Fails unless central has each hand-out once and nothing else, and there was at least one."""
-    outcome = compare(fault, tries, handed, town)
+    outcome = compare(fault, tries, handed, town, before)
     assert outcome.pickups
     assert (outcome.lost, outcome.doubled, outcome.unfounded) == (0, 0, 0), outcome
