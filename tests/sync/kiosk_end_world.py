@@ -13,7 +13,7 @@ from kiosk.grant import Grant
 from kiosk.journal_format import ZERO_HASH, record_hash
 from sync.client import CentralTime
 from sync.engine import SyncEngine
-from sync.wire import ChangesAnswer, JournalAnswer, JournalRequest, PollAnswer, PollRequest
+from sync.wire import ChangesAnswer, JournalAnswer, JournalRequest, PollAnswer, PollRequest, VoidRequest
 from tests.kiosk.counter_world import World
 from tests.sync.test_feed_apply import Feed
 
@@ -29,6 +29,8 @@ class FakeCentral:
     private: dict[tuple[int, int], str] = field(default_factory=dict)
     grants: list[bytes] = field(default_factory=list)
     recalls: list[str] = field(default_factory=list)
+    slices: list[bytes] = field(default_factory=list)
+    voids: list[VoidRequest] = field(default_factory=list)
     incarnation: int = 1
     status: str = "ok"
     acked_seq: int | None = None
@@ -88,6 +90,8 @@ class FakeCentral:
         return PollAnswer(
             changes_waiting=any(int(known.get(name, 0)) < rev for name, rev in self.feed.revs.items()),
             recalls=list(self.recalls),
+            slices=list(self.slices),
+            voids=list(self.voids),
             grants=fresh,
             grant_rev=len(self.grants),
             time_ms=0,

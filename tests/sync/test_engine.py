@@ -15,10 +15,13 @@ from kiosk.asking import note_asked
 from kiosk.clock import unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.journal import Draft
-from kiosk.journal_walk import verify_journal
+from kiosk.journal_walk import list_records, verify_journal
 from kiosk.rights import held_epochs
+from kiosk.stock_slice import StockSlice
+from kiosk.stock_slice import make as make_slice
 from sync.engine import SyncEngine
 from sync.pushing import BATCH_RECORDS
+from sync.wire import VoidRequest
 from tests.kiosk.counter_world import World
 from tests.sync.kiosk_end_world import FakeCentral, make_engine
 from tests.sync.test_feed_apply import holder
@@ -333,6 +336,45 @@ def test_a_right_that_a_visit_just_fetched_is_no_orphan_yet(
     assert engine.sync_now().released == 0
     world.clock.at = world.clock.at.replace(hour=3)
     assert engine.sync_now().released == 1
+
+
+def test_stock_and_voids_that_central_asks_for_are_recorded_once_and_sent(
+    world: World, central: FakeCentral, engine: SyncEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.sync_now()
+    world.fill()
+    world.take_in(world.grant())
+    ref = world.confirm(world.sign_in()).ref
+    slice_ = StockSlice("IRM1.1/beras/1", "beras", "IRM1", 1, 25_000, 1_790_000_000)
+    central.slices = [make_slice(slice_, world.city.central, b"c-now")]
+    central.voids = [VoidRequest(ref=ref, reason="salah hitung " * 200, by="siska")]
+    with caplog.at_level(logging.WARNING):
+        assert (engine.sync_now().released, world.ledger.waiting()) == (2, 0)
+        assert engine.sync_now().released == 0
+        assert caplog.records == []
+        central.voids += [VoidRequest(ref="IRM1-0999", reason="", by="siska")]
+        engine.sync_now()
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["central asks to void 'IRM1-0999': unknown_ref"]
+    records = list_records(world.ledger)
+    stock, void = (next(one for one in records if one["type"] == kind) for kind in ("stock", "void"))
+    assert stock["detail"] == {"what": "received", "slice": slice_.id, "quantity": 25_000}
+    assert (void["ref"], void["officer"], void["detail"]["requested_by"]) == (ref, "", "siska")
+    assert void["detail"]["goods"] == "returned"
+    assert world.ledger.right(RICE).quantity_left == 10_000  # type: ignore[union-attr]
+
+
+def test_what_central_was_heard_at_and_what_the_data_counts_is_kept(
+    world: World, central: FakeCentral, engine: SyncEngine
+) -> None:
+    note(world, 3)
+    engine.sync_now()
+    now_ms = unix_ms(world.clock.now())
+    assert world.ledger.meta("central_heard_ms") == str(now_ms)
+    assert engine.caches.current().meta("covers") == '{"1": 3}'
+    note(world)
+    engine.push_all()  # acknowledged, and nobody has asked what it changed
+    assert engine.caches.current().meta("covers") == '{"1": 3}'
 
 
 # -- what central's refusals do --
