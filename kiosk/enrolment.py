@@ -24,6 +24,8 @@ from kiosk.values import Mode
 CONTEXT = b"kmc/enrolment/1"
 VERSION = 1
 FILE_NAME = "enrolment.cbor"
+TICKET_PREFIX = "KMCE1:"
+"""First characters of a ticket's QR code; a card's begins otherwise."""
 
 _FIELDS = {"v", "kiosk", "gen", "mode", "point", "public", "issued", "incarnation"}
 _KIOSK = re.compile(r"[A-Z0-9]{2,8}")
@@ -107,7 +109,8 @@ def open_enrolment(data: bytes, keyset: KeySet) -> Enrolment:
 def make_ticket(root1_public: bytes) -> str:
     """A new one-time enrolment code ``XXXX-XXXX-XXXX-XXXX-FFFFFFFF``.
 
-    Eighty random bits, then the first 8 hex digits of the SHA-256 of root key 1 (raw, 32 bytes).
+    Eighty random bits, then the first 8 hex digits of the SHA-256 of the root key (raw, 32 bytes) that signs
+    the city's keysets at the time: root key 1 unless that was compromised.
     """
     groups = ["".join(secrets.choice(_ALPHABET) for _ in range(_GROUP)) for _ in range(_GROUPS)]
     return "-".join([*groups, _fingerprint(root1_public)])
@@ -128,6 +131,18 @@ def normalise_ticket(typed: str) -> str:
     return "-".join([*groups, fingerprint])
 
 
+def ticket_as_code(ticket: str) -> str:
+    """What a QR code of the ticket says; only characters of QR's alphanumeric mode."""
+    return TICKET_PREFIX + ticket
+
+
+def ticket_of_code(content: str) -> str:
+    """The ticket in a QR code. Raises ValueError for any other code."""
+    if not content.startswith(TICKET_PREFIX):
+        raise ValueError("not the code of an enrolment ticket")
+    return normalise_ticket(content.removeprefix(TICKET_PREFIX))
+
+
 def ticket_fingerprint_holds(ticket: str, root1_public: bytes) -> bool:
     """True if ``root1_public`` (raw, 32 bytes) is the root key the ticket was made for."""
     try:
@@ -140,9 +155,9 @@ def ticket_fingerprint_holds(ticket: str, root1_public: bytes) -> bool:
 def first_keyset(ticket: str, keyset: bytes, roots: tuple[bytes, bytes]) -> KeySet:
     """The keyset that central hands to a machine which knows nothing of the city but its ticket.
 
-    Only root key 1 is named by the ticket, so it alone may have signed here: whoever stands between could
-    put his own second root beside the city's first one. The answer that brought the roots is then believed
-    by a central key of this keyset. Raises CentralFault ``central_foreign``, ``keyset_refused``.
+    Only the first root key is named by the ticket, so it alone may have signed here: whoever stands between
+    could put his own second root beside the city's first one. The answer that brought the roots is then
+    believed by a central key of this keyset. Raises CentralFault ``central_foreign``, ``keyset_refused``.
     """
     if not ticket_fingerprint_holds(ticket, roots[0]):
         raise CentralFault("central_foreign", "this is not the central that made the ticket")
@@ -175,7 +190,7 @@ def save_keyset(home: Path, bundle: EnrolmentBundle, keyset: bytes) -> Enrolment
     Raises CentralFault ``keyset_refused`` (detail ``why`` is ``older`` for one that is not newer);
     EnvironmentFault ``write_failed``.
     """
-    if not open_keyset(keyset, bundle.roots).replaces(bundle.keyset):
+    if not open_keyset(keyset, bundle.roots, bundle.keyset).replaces(bundle.keyset):
         raise CentralFault("keyset_refused", "not newer than the one in force", why="older")
     first = bundle.first_keyset_bytes
     return _write(home, bundle.enrolment_bytes, first, keyset, bundle.roots, bundle.central_url)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk import enrolment, keystore, rollback
+from kiosk import distrust, enrolment, keystore, rollback
 from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock
 from kiosk.clock_assertion import AssertedClock
 from kiosk.counter import Counter
 from kiosk.enrolment import EnrolmentBundle
-from kiosk.errors import EnvironmentFault
+from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.journal import Identity, Journal
 from kiosk.journal_walk import public_key_meta
-from kiosk.keyset import KeySet, KeyStanding, open_keyset
+from kiosk.keyset import MAX_UNIX, KeySet, KeyStanding, open_keyset
 from kiosk.ledger import LEDGER_FILE, Ledger
 from kiosk.ports import RightsSource, RollbackCounter
 
@@ -56,13 +56,27 @@ class Home:
         """The newest keyset."""
         return self.bundle.keyset
 
-    def take_keyset(self, data: bytes) -> None:
-        """Keeps a newer keyset that came by sync; an older or the same one changes nothing.
+    def take_keyset(self, data: bytes, latest: int = MAX_UNIX) -> bool:
+        """Keeps a newer keyset that came by sync; an older or the same one changes nothing and answers False.
 
-        Raises CentralFault ``keyset_refused`` for one that no root key signed.
+        Grants by a key that it calls compromised are no longer spendable when this returns. ``latest`` (Unix
+        seconds) bounds when it may have been issued: one from the future would shut all others out. Raises
+        CentralFault ``keyset_refused`` (detail ``why``) for one that no root key signed.
         """
-        if open_keyset(data, self.bundle.roots).replaces(self.bundle.keyset):
-            enrolment.save_keyset(self.path, self.bundle, data)
+        bundle = self.bundle
+        fresh = open_keyset(data, bundle.roots, bundle.keyset)
+        if not fresh.replaces(bundle.keyset):
+            return False
+        if fresh.issued > latest:
+            raise CentralFault("keyset_refused", "issued in the future", why="future")
+        # The ledger first: stopped in between, the keyset comes again, but no grant it distrusts is spent.
+        ledger = self.ledger()
+        try:
+            distrust.drop_grants(ledger, fresh)
+        finally:
+            ledger.close()
+        enrolment.save_keyset(self.path, bundle, data)
+        return True
 
     def key_warnings(self) -> tuple[str, ...]:
         """``central_key_<standing>`` when the key that enrolled this kiosk does not stand as it did then."""

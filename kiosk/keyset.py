@@ -1,7 +1,8 @@
 """The city's public keys: who may issue cards and who may speak for central, and since when.
 
 A keyset is a COSE_Sign1 (context ``kmc/keyset/1``) by one of two root keys that a kiosk got at enrolment.
-The roots sign nothing else, so they can stay in a safe.
+The roots sign nothing else, so they can stay in a safe. A keyset may name a root key itself, as compromised:
+from then on only the other root is believed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class KeyUse(StrEnum):
 
     ISSUER = "issuer"
     CENTRAL = "central"
+    ROOT = "root"
 
 
 class KeyStatus(StrEnum):
@@ -120,6 +122,18 @@ class KeySet:
         key = self.central(kid)
         return None if key is None or key.status is KeyStatus.COMPROMISED else key.verifier()
 
+    def speaking_key(self, kid: bytes) -> Ed25519PublicKey | None:
+        """Central's key of that id if it may sign now; None for one that is unknown, retired or compromised.
+
+        For what is fresh whenever it is looked at, such as an answer to a nonce.
+        """
+        key = self.central(kid)
+        return key.verifier() if key is not None and key.status is KeyStatus.ACTIVE else None
+
+    def distrusts(self, public: bytes) -> bool:
+        """True if this keyset names that key (raw, 32 bytes) compromised."""
+        return any(key.public == public and key.status is KeyStatus.COMPROMISED for key in self.keys)
+
     def issuer_standing(self, kid: bytes, signed_at: int) -> KeyStanding:
         """What a card signed by ``kid`` at ``signed_at`` (Unix seconds) is worth."""
         key = self.issuer(kid)
@@ -165,8 +179,10 @@ def make(keys: Iterable[Key], issued: int, root_key: Ed25519PrivateKey, root_kid
     return cose.sign(cose.encode(payload), root_key, root_kid, CONTEXT)
 
 
-def open_keyset(data: bytes, roots: tuple[bytes, bytes]) -> KeySet:
+def open_keyset(data: bytes, roots: tuple[bytes, bytes], after: KeySet | None = None) -> KeySet:
     """The keyset in ``data``, signed by either of the two ``roots`` (raw public keys, 32 bytes).
+
+    ``after`` is the one it would replace: a root key compromised there signs no more.
 
     Raises CentralFault ``keyset_refused``; its detail ``why`` is ``malformed``, ``oversized``,
     ``bad_algorithm``, ``no_kid``, ``bad_signature``, ``content``, or ``roots`` for keys of another size.
@@ -175,14 +191,24 @@ def open_keyset(data: bytes, roots: tuple[bytes, bytes]) -> KeySet:
         raise CentralFault("keyset_refused", "a root key has 32 bytes", why="roots")
     try:
         message = cose.parse(data)
-        _check_either(message, roots)
+        signer = _check_either(
+            message, [root for root in roots if after is None or not after.distrusts(root)]
+        )
         payload = cose.decode(message.payload)
     except cose.SignedDataFault as fault:
         raise CentralFault("keyset_refused", fault.message, why=fault.code) from None
     try:
-        return _read(payload)
+        keyset = _read(payload)
     except ValueError as fault:
         raise CentralFault("keyset_refused", str(fault), why="content") from None
+    if keyset.distrusts(signer):
+        raise CentralFault("keyset_refused", "its own root key is compromised by its word", why="content")
+    return keyset
+
+
+def signer_of(data: bytes, roots: tuple[bytes, bytes]) -> bytes:
+    """Which of the roots signed a keyset that holds, as a raw public key. Raises cose.SignedDataFault."""
+    return _check_either(cose.parse(data), roots)
 
 
 def open_central(data: bytes, keyset: KeySet, context: bytes) -> tuple[bytes, Key]:
@@ -210,13 +236,13 @@ def _loaded(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
 
 
-def _check_either(message: cose.Sign1, roots: tuple[bytes, bytes]) -> None:
+def _check_either(message: cose.Sign1, roots: Iterable[bytes]) -> bytes:
     for root in roots:
         try:
             cose.check(message, _loaded(root), CONTEXT)
         except cose.SignedDataFault:
             continue
-        return
+        return root
     raise cose.SignedDataFault("bad_signature", "neither root key signed it")
 
 
@@ -248,6 +274,8 @@ def _read_key(item: Any) -> Key:
         raise ValueError("times of a key")
     if not isinstance(item["use"], str) or not isinstance(item["status"], str):
         raise ValueError("use and status must be text")
+    if item["use"] == KeyUse.ROOT and item["status"] != KeyStatus.COMPROMISED:
+        raise ValueError("a root key is only named when it is compromised")
     return Key(
         kid,
         KeyUse(item["use"]),
