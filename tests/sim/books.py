@@ -59,9 +59,11 @@ class Books:
     """State and current generation."""
     quarantined: int = 0
 
-    def of(self, kiosk: str, gen: int) -> set[bytes]:
-        """Hashes of all records of a generation, on both sides of a fork."""
-        return {key for key, one in self.entries.items() if one.identity[:2] == (kiosk, gen)}
+    def of(self, kiosk: str, gen: int) -> dict[bytes, int]:
+        """Sequence numbers of all records of a generation, on both sides of a fork, by hash."""
+        return {
+            key: one.identity[2] for key, one in self.entries.items() if one.identity[:2] == (kiosk, gen)
+        }
 
     def forked(self) -> set[tuple[str, int]]:
         """Generations with different bytes at the same place."""

@@ -121,6 +121,13 @@ _OIL: Final = program("minyak", least_grade="p0", partial=True)
 _FAMILY: Final = program("sembako", least_grade="p0", subject="family")
 _CASH: Final = program("tunai", least_grade="p0", right_group="beras")
 """Excludes rice: who takes one of them has had both."""
+_EGGS: Final = program(
+    "telur", least_grade="p0", partial=True, mode="tolerate", tolerate={"amount": 8, "count": 2, "days": 3}
+)
+_MILK: Final = program(
+    "susu", least_grade="p0", mode="tolerate", tolerate={"amount": 30, "count": 3, "days": 20}
+)
+"""Both may be handed out without the right while central is away, within limits."""
 _TWO: Final = ("AAA1", "BBB1")
 _RICE_DUE, _OIL_DUE = Due(1, "h1", "beras", 10), Due(2, "h1", "minyak", 10)
 _FAMILY_DUE, _CASH_DUE = Due(3, "f1", "sembako", 5), Due(4, "h1", "tunai", 6)
@@ -130,6 +137,7 @@ SCOPES: Final = (
     Scope("partial", _TWO, ((1, 1),), (_OIL,), (_OIL_DUE,)),
     Scope("family", _TWO, ((1, 1), (2, 2)), (_FAMILY,), (_FAMILY_DUE,)),
     Scope("excluding", _TWO, ((1, 1),), (_RICE, _CASH), (_RICE_DUE, _CASH_DUE)),
+    Scope("tolerated", _TWO, ((1, 1),), (_EGGS, _MILK), (Due(7, "h1", "telur", 10), Due(8, "h1", "susu", 10))),
     Scope(
         "counters",
         ("AAA1", "BBB1", "AAA2"),

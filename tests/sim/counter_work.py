@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from kiosk.values import CardRead, Checks, Collector, Pickup, StateCode, Visit, VisitRow
+from tests.sim.clocks import WIB
 from tests.sim.machine import Machine, Outcome, Words
 from tests.sim.oracle import Broken, HandOut
 from tests.sim.world import World
@@ -76,8 +77,7 @@ def settle(world: World, machine: Machine, countdown: int = 0) -> int:
         done = 0
         for pickup in listed.value or []:
             found = machine.pickup(pickup.ref)
-            assert found is not None
-            gave = found[0] in world.oracle.hand_outs
+            gave = found is None or found[0] in world.oracle.hand_outs
             outcome = machine.attempt("screen", _answer(machine, pickup.ref, gave), countdown)
             world.judge(outcome.fault)
             if not outcome.code:
@@ -175,10 +175,15 @@ class _Serving:
             program_id=wish.program_id,
             quantity=pickup.quantity,
             at=world.time.now,
+            without_right=machine.without_right(pickup.ref),
         )
+        world.notice_voids()
         again = any(one.right == right and one.returned for one in world.oracle.hand_outs.values())
         world.oracle.hand_out(made)
         world.note("handed_out")
+        if made.without_right:
+            world.note("handed_out_without_right")
+            self._check_limits()
         if pickup.quantity < row.quantity and row.partial:
             world.note("partial")
         if again:
@@ -192,9 +197,17 @@ class _Serving:
     def _check_right(self, right: str) -> None:
         program = self.world.scope.program(self.wish.program_id)
         subject = f"h{self.wish.holder_id}" if program.subject == "holder" else "f1"
-        wanted = self.world.oracle.right_of(subject, program.id, self.machine.clock.month())
+        month = f"{self.machine.screen._clock.now().astimezone(WIB):%Y-%m}"
+        wanted = self.world.oracle.right_of(subject, program.id, month)
         if right != wanted:
             raise Broken("I1", f"handed out under {right}, not {wanted}")
+
+    def _check_limits(self) -> None:
+        program = self.world.scope.program(self.wish.program_id)
+        quantity, count = self.machine.without_right_unsent(program.id)
+        limits = program.tolerate
+        if limits is None or quantity > limits.amount or count > limits.count:
+            raise Broken("I1", f"{self.machine}: {count} times {quantity} of {program.id} without the right")
 
     def _leave(self, visit: Visit, word: str) -> str:
         self._step("leave", lambda: self.machine.screen.leave(visit))

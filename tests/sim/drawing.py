@@ -95,6 +95,8 @@ class Drawing:
             _Kind(5, self._late, nested=True),
             _Kind(3, self._replay, nested=True),
             _Kind(1, self._clock),
+            _Kind(0.6, self._at_rest("keyroll", "counter", "screen"), nested=True),
+            _Kind(0.6, self._at_rest("tidy", "sync"), nested=True),
         ]
 
     def _unusual(self) -> list[_Kind]:
@@ -102,9 +104,12 @@ class Drawing:
         if self._rng.random() < 0.3:
             kinds += [_Kind(4, self._image), _Kind(3, self._put_back), _Kind(1.5, self._clone)]
         if self._rng.random() < 0.3:
-            kinds += [_Kind(1, self._lose_disk), _Kind(1, self._revoke), _Kind(3, self._enrol)]
+            kinds += [_Kind(1.5, self._lose_disk), _Kind(1, self._revoke), _Kind(3, self._enrol)]
+            kinds += [_Kind(3, self._write_off), _Kind(1, self._at_rest("retire", "counter", "screen"))]
         if self._rng.random() < 0.25:
-            kinds += [_Kind(3, self._due), _Kind(1, self._move)]
+            kinds += [_Kind(3, self._due), _Kind(1, self._move), _Kind(4, self._ask_void)]
+        if self._rng.random() < 0.1:
+            kinds += [_Kind(3, self._far_clock), _Kind(4, self._at_rest("confirmdate", "counter", "screen"))]
         return kinds
 
     # -- at a counter --
@@ -208,7 +213,19 @@ class Drawing:
         seconds = str(self._rng.choice((0, -120, 120, 280, -1000, 4000)))
         return [Step("clock", machine.name, {"seconds": seconds})] if machine is not None else []
 
+    def _far_clock(self) -> list[Step]:
+        machine = self._machine()
+        seconds = str(self._rng.choice((0, -400_000, 3_500_000, -90_000_000)))
+        return [Step("clock", machine.name, {"seconds": seconds})] if machine is not None else []
+
     # -- machines and their disks --
+
+    def _at_rest(self, verb: str, *busy: str) -> Callable[[], list[Step]]:
+        def draw() -> list[Step]:
+            machine = self._machine(*busy)
+            return [self._dying(Step(verb, machine.name), 4)] if machine is not None else []
+
+        return draw
 
     def _power(self) -> list[Step]:
         machine = self._machine("")
@@ -251,7 +268,13 @@ class Drawing:
                 return []
         return [self._dying(Step("enrol", kiosk), 8)]
 
+    def _write_off(self) -> list[Step]:
+        return [Step("writeoff", self._rng.choice(self._world.scope.kiosks))]
+
     # -- agencies --
+
+    def _ask_void(self) -> list[Step]:
+        return [Step("askvoid", "", {"pick": str(self._rng.randrange(4))})]
 
     def _due(self) -> list[Step]:
         number = self._rng.choice(list(self._world.dues))

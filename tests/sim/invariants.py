@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tests.sim.books import Books, feed_rows
 from tests.sim.machine import Machine
@@ -13,6 +13,10 @@ from tests.sim.oracle import Broken, Oracle
 
 if TYPE_CHECKING:
     from tests.sim.world import World
+
+
+OVERSPENDS: Final = ("overspend", "overspend_tolerated", "unentitled", "written_off")
+"""Codes of cases that say that more was handed out than is due, or may have been."""
 
 
 def acknowledged_is_present(central_file: Path, machine: Machine) -> None:
@@ -37,11 +41,16 @@ def acknowledged_is_present(central_file: Path, machine: Machine) -> None:
                     raise Broken("I2", f"{machine} believes {gen}:{own_seq} of {seq} to be at central")
 
 
-def is_fenced(machine: Machine, known: set[bytes]) -> None:
-    """I8: central has had records of this generation that this ledger has not: it may not hand out."""
+def is_fenced(machine: Machine, known: dict[bytes, int]) -> None:
+    """I8: central has had records of this generation that this ledger has not: it may not hand out.
+
+    ``known``: sequence number of each, by hash.
+    """
     own = {hashed for _, hashed in machine.records().values()}
-    if known - own and not machine.frozen():
-        raise Broken("I8", f"{machine} met central, which has {len(known - own)} other records, and goes on")
+    pruned = machine.pruned_upto().get(machine.gen, 0)
+    others = [seq for hashed, seq in known.items() if hashed not in own and seq > pruned]
+    if others and not machine.frozen():
+        raise Broken("I8", f"{machine} met central, which has other records at {sorted(others)}, and goes on")
 
 
 def epochs(machine: Machine) -> dict[str, tuple[int, int, bool]]:
@@ -115,7 +124,7 @@ def everything_arrived(world: World, books: Books) -> None:
 
 def overspends_are_reported(books: Books, oracle: Oracle) -> None:
     """I6: each overspend is one case that names its pickups; without one there is no such case."""
-    told = [(code, right, refs) for code, right, refs in books.cases if code in ("overspend", "unentitled")]
+    told = [(code, right, refs) for code, right, refs in books.cases if code in OVERSPENDS]
     by_last = [(right, refs[-1]) for _, right, refs in told]
     if len(by_last) != len(set(by_last)):
         raise Broken("I6", f"an overspend is reported twice: {sorted(by_last)}")
@@ -126,12 +135,12 @@ def overspends_are_reported(books: Books, oracle: Oracle) -> None:
         if spent > oracle.most(right) and right not in {one for _, one, _ in told}:
             raise Broken("I6", f"{right}: {spent} of {oracle.most(right)} spent, and no case says so")
     for code, right, refs in told:
-        if not oracle.copied:
+        if not (oracle.copied or oracle.excused) and code != "overspend_tolerated":
             raise Broken("I6", f"a case {code} of {right} ({refs}) without any overspend")
         unknown = [ref for ref in refs if ref not in books.pickups]
-        if unknown or (code == "overspend" and len(refs) < 2):
+        if unknown or (code.startswith("overspend") and len(refs) < 2):
             raise Broken("I6", f"a case of {right} names {refs}, of which central does not know {unknown}")
-    if not oracle.copied:
+    if not (oracle.copied or oracle.excused):
         wrong = [
             case for case in books.cases if case[0] in ("not_held", "void_unknown", "void_again", "fork")
         ]

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from kiosk.counter import Counter
 from kiosk.errors import CentralFault, EnvironmentFault, KioskError
 from kiosk.home import Home
 from kiosk.ledger import Ledger
 from kiosk.ports import RightWord
+from kiosk.upkeep import UpkeepLimits
 from kiosk.values import OfficerSession
 from sync.engine import SyncEngine
 from sync.enrolling import enrol
@@ -25,6 +26,8 @@ from tests.sim.clocks import MachineClock
 from tests.sim.crashes import Crash, Frames
 
 T = TypeVar("T")
+LIMITS: Final = UpkeepLimits(backup_horizon_days=25, private_text_days=5)
+"""What the sync process keeps in the ledger."""
 Words = Future[dict[str, RightWord]]
 
 
@@ -73,6 +76,21 @@ class StepwiseRights(CentralRights):
         self._worker.shutdown(wait=False)
 
 
+class BoardCounter:
+    """A machine's rollback counter: no image of its disk takes it back."""
+
+    def __init__(self) -> None:
+        self.at = 0
+
+    def value(self) -> int:
+        """What it stands at."""
+        return self.at
+
+    def advance(self, to: int) -> None:
+        """Raises it; never lowers it."""
+        self.at = max(self.at, to)
+
+
 class Machine:
     """A kiosk as it stands at a counter."""
 
@@ -95,6 +113,8 @@ class Machine:
         """Replaced by another machine; it only goes on sending what it has."""
         self.lost = False
         """Its disk is gone."""
+        self.board: BoardCounter | None = None
+        """Its rollback counter, if the board has one."""
         self.seen_acknowledged: dict[int, int] = {}
         """What it counted as acknowledged when that was last compared with central's books."""
         self._frames = frames
@@ -115,7 +135,7 @@ class Machine:
     def home(self) -> Home:
         """Its enrolment and keys."""
         if self._home is None:
-            self._home = Home(self.path)
+            self._home = Home(self.path, find_counter=lambda: self.board)
         return self._home
 
     @property
@@ -150,7 +170,8 @@ class Machine:
     def engine(self) -> SyncEngine:
         """The engine of the sync process."""
         if self._engine is None:
-            self._engine = make_engine(self.home, self.address, self.clock)
+            self._engine = make_engine(self.home, self.address, self.clock, LIMITS)
+            self._engine.started()
         return self._engine
 
     @property
@@ -238,6 +259,30 @@ class Machine:
                JOIN journal j ON j.gen = p.gen AND j.seq = p.seq ORDER BY p.gen, p.seq"""
         )
         return [(row[0], bytes(row[1]), bool(row[2]), bool(row[3])) for row in rows]
+
+    def without_right(self, ref: str) -> bool:
+        """True if a pickup was handed out under no grant."""
+        row = self.ledger.row("SELECT epoch_n FROM pickups WHERE ref = ?", ref)
+        return row is not None and row[0] == 0
+
+    def without_right_unsent(self, program_id: str) -> tuple[int, int]:
+        """How much of a program, and how often, left under no grant and is not acknowledged, as it reads."""
+        row = self.ledger.row(
+            """SELECT coalesce(sum(quantity), 0), count(*) FROM pickups p WHERE program_id = ? AND epoch_n = 0
+               AND voided = 0
+               AND seq > coalesce((SELECT acked_seq FROM acknowledged a WHERE a.gen = p.gen), 0)""",
+            program_id,
+        )
+        return int(row[0]), int(row[1])
+
+    def pruned_upto(self) -> dict[int, int]:
+        """By generation, the last record that was pruned."""
+        return {row[0]: row[1] for row in self.ledger.rows("SELECT gen, seq FROM anchor")}
+
+    def is_older_than_board(self) -> bool:
+        """True if the board's counter says that this ledger is an old image."""
+        known = self.ledger.meta("rollback_counter")
+        return bool(known) and self.board is not None and int(known) < self.board.value()
 
     def frozen(self) -> str:
         """Why it may not hand out; empty if it may."""

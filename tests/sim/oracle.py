@@ -35,6 +35,8 @@ class HandOut:
     quantity: int
     at: float
     returned: bool = False
+    without_right: bool = False
+    """Under no grant, as programs of mode ``tolerate`` may while central is away."""
 
 
 @dataclass
@@ -46,7 +48,9 @@ class Oracle:
     """Quantities that each entitlement has had, the newest last."""
     hand_outs: dict[bytes, HandOut] = field(default_factory=dict)
     copied: set[tuple[str, int]] = field(default_factory=set)
-    """Kiosks and generations of whose ledger two copies were in use: they may hand out twice until fenced."""
+    """Kiosks and generations of whose ledger two copies were in use."""
+    excused: set[tuple[str, int]] = field(default_factory=set)
+    """Of these the unfenced ones, which may hand out twice; and those whose rights were written off."""
     overspent: set[str] = field(default_factory=set)
     """Rights of which more was out than due at some time."""
     never_seen: set[bytes] = field(default_factory=set)
@@ -89,11 +93,17 @@ class Oracle:
             raise Broken("I4", f"{one.ref} was handed out twice under one record")
         self.never_seen.discard(one.hash)
         self.hand_outs[one.hash] = one
+        if one.without_right and not self.is_tolerant(one.right):
+            raise Broken("I1", f"{one.ref} of {one.right} left without the right to it")
         self._check(one.right)
 
     def bring_back(self, hashed: bytes) -> None:
         """Goods come back."""
         self.hand_outs[hashed].returned = True
+
+    def is_tolerant(self, right: str) -> bool:
+        """True if its programs may be handed out without the right."""
+        return any(self.scope.program(due.program_id).mode == "tolerate" for due in self._dues_of(right))
 
     def change_due(self, entitlement_id: int, quantity: int) -> None:
         """An agency changes what is due."""
@@ -109,7 +119,8 @@ class Oracle:
         once = self._is_partial(right) or len(standing) <= 1 + raised
         if out <= most and once:
             return
-        if not any(one.identity in self.copied for one in standing):
+        tolerated = any(one.without_right for one in standing)
+        if not tolerated and not any(one.identity in self.excused for one in standing):
             told = ", ".join(f"{one.ref} {one.quantity} at {one.machine}" for one in standing)
             raise Broken("I1", f"{right}: {out} of {most} is out: {told}")
         self.overspent.add(right)

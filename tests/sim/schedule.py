@@ -23,7 +23,7 @@ from tests.sim.steps import Step, parse, text_of
 from tests.sim.template import Templates
 from tests.sim.world import World
 
-SCOPE_WEIGHTS: Final = {"one": 5, "partial": 3, "family": 2, "excluding": 2, "counters": 3}
+SCOPE_WEIGHTS: Final = {"one": 5, "partial": 3, "family": 2, "excluding": 2, "tolerated": 2, "counters": 3}
 LENGTHS: Final = ((4, 10), (10, 20), (20, 36))
 LENGTH_WEIGHTS: Final = (6, 3, 1)
 
@@ -37,6 +37,8 @@ class Run:
     scope: str
     pages: int = 5000
     """Rows on each page of the feed."""
+    boards: bool = False
+    """Machines have rollback counters."""
     ends: str = "heal"
     """How it ends: ``stop``, ``heal``, ``period`` (the period after is served, too)."""
     steps: list[Step] = field(default_factory=list)
@@ -47,7 +49,8 @@ class Run:
 
     def told(self) -> str:
         """The whole run for a person: its schedule, what broke, and how to play it again."""
-        head = f"# {self.name}: city {self.scope}, {self.pages} rows a page, ends with {self.ends}"
+        counters = "with" if self.boards else "without"
+        head = f"# {self.name}: city {self.scope}, {self.pages} rows a page, {counters} boards, ends: {self.ends}"
         return "\n".join([head, text_of(self.steps), f"# BROKEN {self.broken}" if self.broken else "# all holds"])
 
     def digest(self) -> str:
@@ -60,7 +63,13 @@ def run_seed(templates: Templates, seed: int) -> Run:
     """Draws and plays one run."""
     rng = Random(seed)
     scope = rng.choices(list(SCOPE_WEIGHTS), list(SCOPE_WEIGHTS.values()))[0]
-    run = Run(f"seed {seed}", scope, rng.choice((1, 2, 3, 5000)), rng.choices(("stop", "heal", "period"), (4, 5, 1))[0])
+    run = Run(
+        f"seed {seed}",
+        scope,
+        rng.choice((1, 2, 3, 5000)),
+        rng.random() < 0.5,
+        rng.choices(("stop", "heal", "period"), (4, 5, 1))[0],
+    )
     length = rng.randint(*rng.choices(LENGTHS, LENGTH_WEIGHTS)[0])
 
     def play(world: World) -> None:
@@ -71,7 +80,7 @@ def run_seed(templates: Templates, seed: int) -> Run:
 
 def run_again(templates: Templates, run: Run, steps: list[Step]) -> Run:
     """Plays written steps in the city of a run, with its end."""
-    again = Run(run.name, run.scope, run.pages, run.ends, steps)
+    again = Run(run.name, run.scope, run.pages, run.boards, run.ends, steps)
 
     def play(world: World) -> None:
         player = Player(world, again.trace.append)
@@ -81,9 +90,9 @@ def run_again(templates: Templates, run: Run, steps: list[Step]) -> Run:
     return _run(templates, again, play)
 
 
-def run_text(templates: Templates, name: str, scope: str, text: str, *, pages: int = 5000, ends: str = "heal") -> Run:
+def run_text(templates: Templates, name: str, scope: str, text: str) -> Run:
     """Plays a schedule that was written down."""
-    return run_again(templates, Run(name, scope, pages, ends), parse(text))
+    return run_again(templates, Run(name, scope), parse(text))
 
 
 def _run(templates: Templates, run: Run, play: Callable[[World], None]) -> Run:
@@ -91,7 +100,7 @@ def _run(templates: Templates, run: Run, play: Callable[[World], None]) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with steady(run.name):
-        world = World(templates, run.scope, folder, rows_per_page=run.pages, signed=False)
+        world = World(templates, run.scope, folder, rows_per_page=run.pages, signed=False, boards=run.boards)
         with world:
             try:
                 play(world)

@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import credential
 from kiosk.values import CardRead, Medium
-from sync.central import following, importing, kiosk_rows
+from sync.central import accounts, following, importing, kiosk_rows
+from sync.central.accounts import Signer
+from sync.central.state import Central
 from sync.enrolling import enrol
 from tests.sim.central_host import CentralHost, without_threads
 from tests.sim.city import KEEPERS, SCOPES, Scope, holder, scope
@@ -19,6 +21,7 @@ from tests.sim.network import Network
 from tests.sim.steadiness import steady
 
 UID = bytes.fromhex("04a1b2c3d4e580")
+STAFF = ("ani", "budi")
 _YEARS = 4 * 366 * 86_400
 
 
@@ -29,6 +32,8 @@ class Templates:
         self.root = root
         with steady("central"):
             self.host = CentralHost(root)
+            self.staff = tuple(_account(self.host.central, name, root) for name in STAFF)
+            """Two people of central's staff, with their keys."""
         self._base = root / "base.db"
         self.host.save(self._base)
 
@@ -76,6 +81,12 @@ class Templates:
                 machine.engine.sync_now()
                 machine.stop()
         host.save(folder / "central.db")
+
+
+def _account(central: Central, name: str, root: Path) -> Signer:
+    key_file = root / f"{name}.key"
+    accounts.add(central, name, key_file)
+    return accounts.signer(name, key_file)
 
 
 def point_of(kiosk: str) -> int:

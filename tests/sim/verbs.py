@@ -7,6 +7,7 @@ from typing import Final
 
 from sync.central import importing
 from sync.central.import_format import Entitlement, Holder, ImportDocument
+from tests.sim import verbs_rare
 from tests.sim.city import Due, entitlement, holder
 from tests.sim.counter_work import Wish, serve, settle, take_back
 from tests.sim.machine import Machine
@@ -194,7 +195,28 @@ def _enrol(world: World, step: Step, _pause: Pause) -> str:
     return f"{machine} {world.enrol(machine, step.number('dies'))}"
 
 
-# -- agencies --
+def _board(work: Callable[[World, Machine, int], str], *busy: str) -> Callable[[World, Step, Pause], str]:
+    """A verb that is about one machine at rest."""
+
+    def verb(world: World, step: Step, _pause: Pause) -> str:
+        return work(world, _machine(world, step, *busy), step.number("dies"))
+
+    return verb
+
+
+# -- central's staff and agencies --
+
+
+def _write_off(world: World, step: Step, _pause: Pause) -> str:
+    return verbs_rare.write_off(world, step.who)
+
+
+def _ask_void(world: World, step: Step, _pause: Pause) -> str:
+    word = verbs_rare.ask_void(world, step)
+    if not word:
+        raise NotNow
+    return word
+
 
 
 def _due(world: World, step: Step, _pause: Pause) -> str:
@@ -245,6 +267,12 @@ VERBS: Final[dict[str, Callable[[World, Step, Pause], str]]] = {
     "losedisk": _lose_disk,
     "revoke": _revoke,
     "enrol": _enrol,
+    "retire": _board(verbs_rare.retire, "counter", "screen"),
+    "keyroll": _board(verbs_rare.roll_key, "counter", "screen"),
+    "confirmdate": _board(verbs_rare.assert_clock, "counter", "screen"),
+    "tidy": _board(verbs_rare.tidy, "sync"),
+    "writeoff": _write_off,
+    "askvoid": _ask_void,
     "due": _due,
     "move": _move,
 }

@@ -18,7 +18,7 @@ from tests.sim.central_host import page_size, without_threads, words_for_signatu
 from tests.sim.city import scope
 from tests.sim.clocks import START, MachineClock
 from tests.sim.crashes import crash_points
-from tests.sim.machine import Machine, Outcome, copy_disk
+from tests.sim.machine import BoardCounter, Machine, Outcome, copy_disk
 from tests.sim.network import Network
 from tests.sim.oracle import Broken, Oracle
 from tests.sim.template import Templates, point_of
@@ -55,7 +55,9 @@ class World:
         *,
         rows_per_page: int = 5000,
         signed: bool = True,
+        boards: bool = False,
     ) -> None:
+        """``boards``: each machine has a rollback counter."""
         source = templates.folder(scope_name)
         self.folder = folder
         self.scope = scope(scope_name)
@@ -80,7 +82,10 @@ class World:
         """Hashes of records in ledgers that were lost or put back: they may never reach central."""
         self.cards: dict[int, CardRead] = {one: templates.card(one) for one, _ in self.scope.homes}
         self._stack = ExitStack()
-        self._rows_per_page, self._signed = rows_per_page, signed
+        self._rows_per_page, self._signed, self._boards = rows_per_page, signed, boards
+        self.void_requests: dict[tuple[str, str], bytes] = {}
+        """Pickups that central asked a kiosk to void, by kiosk and reference; and the hash of each."""
+        self.staff = templates.staff
         for kiosk in self.scope.kiosks:
             machine = self.new_machine(kiosk, kiosk.lower())
             copy_disk(source / kiosk, machine.path)
@@ -104,6 +109,7 @@ class World:
         """A machine without anything on its disk."""
         clock = MachineClock(self.time)
         machine = Machine(name, kiosk, point_of(kiosk), self.folder / name, clock, self.frames)
+        machine.board = BoardCounter() if self._boards else None
         self.machines[name] = machine
         return machine
 
@@ -139,11 +145,12 @@ class World:
         assert not machine.busy("sync"), "one sync process on each machine"
         gen = machine.gen
         identity = (machine.kiosk, gen)
-        known = self.books().of(*identity) if identity in self.oracle.copied else set()
+        known = self.books().of(*identity) if identity in self.oracle.copied else {}
         before = machine.ledger.acked(gen)
         self.network.troubled = False
         outcome = machine.attempt("sync", machine.engine.sync_now, countdown)
         self.judge(outcome.fault)
+        self.notice_voids()
         if outcome.value is not None:
             self.note("synced")
             if outcome.value.released:
@@ -173,13 +180,21 @@ class World:
         self.note("image")
 
     def put_back(self, machine: Machine, *, boots: bool = True) -> None:
-        """The image comes back: the ledger is as it was then."""
+        """The image comes back: the ledger is as it was then. Raises Broken I8 if the board's counter tells
+        and nobody listens."""
         self._note_gone(machine)
         machine.put_back(self.images[machine.name])
-        self.oracle.copied.add((machine.kiosk, machine.gen))
+        identity = (machine.kiosk, machine.gen)
+        self.oracle.copied.add(identity)
         if boots:
             machine.clock.boot()
         self.note("rolled_back")
+        if machine.is_older_than_board():
+            self.note("rolled_back_told_by_board")
+            if machine.screen and not machine.frozen():
+                raise Broken("I8", f"{machine} has an old image of its ledger, and its board's counter says so")
+        else:
+            self.oracle.excused.add(identity)
 
     def clone(self, machine: Machine) -> Machine:
         """Somebody runs a copy of a machine's disk elsewhere."""
@@ -188,6 +203,7 @@ class World:
         copy.copy_of = machine.name
         copy_disk(machine.path, copy.path)
         self.oracle.copied.add((machine.kiosk, machine.gen))
+        self.oracle.excused.add((machine.kiosk, machine.gen))
         self.note("cloned")
         return copy
 
@@ -221,6 +237,17 @@ class World:
         """Central revokes a kiosk."""
         kiosk_rows.revoke(self.host.central, kiosk)
         self.note("revoked")
+
+    def notice_voids(self) -> None:
+        """Goods came back before central asked for the void: they count from the kiosk's own record on."""
+        for (kiosk, ref), hashed in list(self.void_requests.items()):
+            for machine in self.usable():
+                found = machine.pickup(ref) if machine.kiosk == kiosk else None
+                if found is not None and found[0] == hashed and found[2]:
+                    del self.void_requests[kiosk, ref]
+                    self.oracle.bring_back(hashed)
+                    self.note("void_asked_by_central")
+                    break
 
     def replay(self, machine: Machine, grant: bytes) -> None:
         """A grant that was made before comes once more, out of order. Raises Broken if it has an effect."""
