@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from kiosk import counter
 from kiosk.acknowledgement import acknowledge, forget_acknowledged
 from kiosk.clock import unix_ms
 from kiosk.errors import CentralFault, OfficerFault
 from kiosk.journal_format import Record, decode
 from kiosk.ledger import JOURNAL
-from kiosk.rights import release
+from kiosk.rights import dispense, release
 from kiosk.tolerate import note_heard
 from kiosk.unheld import note_covers
 from kiosk.values import StateCode
@@ -100,13 +99,11 @@ def test_the_right_is_used_where_it_is_held(cut_off: World) -> None:
 def test_a_right_that_comes_while_the_officer_confirms_is_used(
     cut_off: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handing_out = counter.dispense
-
     def late(journal: Any, handing: Any) -> Record:
         cut_off.take_in(cut_off.grant(mode="tolerate"))
-        return handing_out(journal, handing)
+        return dispense(journal, handing)
 
-    monkeypatch.setattr(counter, "dispense", late)
+    monkeypatch.setattr("kiosk.counter.dispense", late)
     cut_off.confirm(cut_off.sign_in())
     assert newest(cut_off).epoch == (1, 1)
 
