@@ -64,9 +64,11 @@ def _hash_at(connection: Any, gen: int, seq: int) -> bytes:
 def forget_acknowledged(ledger: Ledger, gen: int, acked_seq: int) -> None:
     """Takes back what central has lost: restored from a backup, it has the journal up to ``acked_seq`` only.
 
-    What follows is sent again.
+    What follows is sent again, as far as it is here: what was pruned no backup of central may lack.
     """
     with ledger.writing() as connection:
+        anchor = anchor_place(connection, gen)
+        acked_seq = max(acked_seq, anchor[0] if anchor else 0)
         head = _hash_at(connection, gen, acked_seq).hex() or "0" * 64
         connection.execute(
             f"""UPDATE {ACKNOWLEDGED} SET acked_seq = ?, durable_seq = min(durable_seq, ?), head = ?

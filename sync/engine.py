@@ -43,6 +43,7 @@ from sync import orders
 from sync.client import CentralClient
 from sync.feed import load_changes
 from sync.pushing import Pusher
+from sync.snapshots import SnapshotLoader
 from sync.wire import PollAnswer, PollRequest
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ class SyncEngine:
         self._pusher = Pusher(home, ledger, identity.gen, client.push)
         self._keyset = keyset
         self._take_keyset = take_keyset
+        self._refused: list[str] = []
+        """Codes of what central sent and this kiosk set aside, to be told at the next poll."""
         self._upkeep = upkeep
         self._orphans_due = True
         """Rights or holders have come or gone since orphans were last looked for, or none has looked yet."""
@@ -184,18 +187,33 @@ class SyncEngine:
                 grants_digest=digest_of(held_epochs(self.ledger, gen)),
                 cursor=cursor,
                 wait_s=wait_s,
-                health=orders.health_of(self.ledger),
+                health=orders.health_of(self.ledger) | self._refused_lately(),
             )
         )
+        self._refused.clear()
         self._compare_journals(answer, acked_before)
         self.note_success(current=bool(cursor) and not answer.changes_waiting)
+        self._take(answer)
+        if not answer.grants_more:
+            forget_asked(self.ledger, begun_ms)
+        return answer
+
+    def take_answer(self, answer: PollAnswer) -> None:
+        """Takes in what an answer brings that came by file: as of a poll asked after the journal was sent.
+
+        Raises CentralFault as ``poll`` does.
+        """
+        self._compare_journals(answer, self.ledger.acked(self.identity.gen))
+        self._take(answer)
+
+    def _take(self, answer: PollAnswer) -> None:
         freezing.thaw(self.ledger)
         orders.obey(self, answer.order)
         if answer.grants or answer.grants_reset:
             self._take_grants(answer)
-        if not answer.grants_more:
-            forget_asked(self.ledger, begun_ms)
-        return answer
+
+    def _refused_lately(self) -> dict[str, object]:
+        return {"refused": sorted(set(self._refused))} if self._refused else {}
 
     def _cursor(self) -> str:
         """Where this kiosk's data ends; empty without a cache, or with a damaged one."""
@@ -281,7 +299,15 @@ class SyncEngine:
     def fetch_changes(self, on_page: Callable[[int], None] = lambda rows: None) -> int:
         """Brings the cache up to date; answers how many rows changed. Raises CentralFault."""
         acked = {gen: self.ledger.acked(gen) for gen in self.ledger.generations()}
-        rows = load_changes(self.caches, self.client.changes, self._now_iso, on_page)
+        loader = SnapshotLoader(self.client, lambda kid: self._keyset().central_key(kid), self.clock)
+        rows = load_changes(
+            self.caches,
+            self.client.changes,
+            self._now_iso,
+            on_page,
+            snapshots=loader,
+            report=lambda fault: self._refused.append(fault.code),
+        )
         self._orphans_due = self._orphans_due or rows > 0
         note_covers(self.caches.current(), acked)
         doc = self.caches.current().keyset_doc()
