@@ -1,7 +1,8 @@
 """Many rows in one statement, past the building of one statement for each row that costs most of a push.
 
-SQLite gets one prepared statement for all rows. PostgreSQL gets COPY for new rows and, for changed ones, an
-UPDATE from arrays; distributed engines run both.
+SQLite gets statements of _TOGETHER rows: its driver lets other threads in at each statement, and a writer who
+had to win the interpreter back for every row would hold the database for seconds while other pushes compute.
+PostgreSQL gets COPY for new rows and, for changed ones, an UPDATE from arrays; distributed engines run both.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+_TOGETHER: Final = 50
 _POSTGRESQL: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
@@ -25,9 +27,13 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return
     names = tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            _insert_sql(table, names), [tuple([row[name] for name in names]) for row in rows]
-        )
+        whole = len(rows) - len(rows) % _TOGETHER
+        for start in range(0, whole, _TOGETHER):
+            some = rows[start : start + _TOGETHER]
+            values = tuple([row[name] for row in some for name in names])
+            connection.exec_driver_sql(_insert_sql(table, names, _TOGETHER), values)
+        if rest := [tuple([row[name] for name in names]) for row in rows[whole:]]:
+            connection.exec_driver_sql(_insert_sql(table, names, 1), rest)
         return
     cursor = connection.connection.cursor()
     try:
@@ -49,16 +55,21 @@ def update_rows(
         return
     names = tuple(name for name in rows[0] if name not in keys) + tuple(keys)
     if connection.dialect.name == "sqlite":
-        values: Any = [tuple([row[name] for name in names]) for row in rows]
-    else:
-        values = tuple([row[name] for row in rows] for name in names)
-    connection.exec_driver_sql(_update_sql(table, names, tuple(keys), connection.dialect.name), values)
+        whole = len(rows) - len(rows) % _TOGETHER
+        for start in range(0, whole, _TOGETHER):
+            some = rows[start : start + _TOGETHER]
+            flat = tuple([row[name] for row in some for name in names])
+            connection.exec_driver_sql(_update_sql(table, names, tuple(keys), _TOGETHER), flat)
+        if rest := [tuple([row[name] for name in names]) for row in rows[whole:]]:
+            connection.exec_driver_sql(_update_sql(table, names, tuple(keys), 1), rest)
+        return
+    columns = tuple([row[name] for row in rows] for name in names)
+    connection.exec_driver_sql(_update_sql(table, names, tuple(keys), 0), columns)
 
 
 @lru_cache(maxsize=64)
-def _insert_sql(table: Table, names: tuple[str, ...]) -> str:
-    columns, marks = _quoted(names), ", ".join("?" * len(names))
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'
+def _insert_sql(table: Table, names: tuple[str, ...], count: int) -> str:
+    return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES {_marks(len(names), count)}'
 
 
 @lru_cache(maxsize=64)
@@ -67,15 +78,20 @@ def _copy_sql(table: Table, names: tuple[str, ...]) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _update_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], dialect: str) -> str:
+def _update_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], count: int) -> str:
+    """For PostgreSQL's arrays if ``count`` is 0, else for as many rows of SQLite."""
     changed = names[: -len(keys)]
-    if dialect == "sqlite":
-        values = ", ".join(f'"{name}" = ?' for name in changed)
-        return f'UPDATE "{table.name}" SET {values} WHERE ' + " AND ".join(f'"{key}" = ?' for key in keys)
     values = ", ".join(f'"{name}" = new."{name}"' for name in changed)
-    arrays = ", ".join(f"%b::{table.c[name].type.compile(_POSTGRESQL)}[]" for name in names)
     same = " AND ".join(f'"{table.name}"."{key}" = new."{key}"' for key in keys)
+    if count:
+        rows = f"WITH new({_quoted(names)}) AS (VALUES {_marks(len(names), count)})"
+        return f'{rows} UPDATE "{table.name}" SET {values} FROM new WHERE {same}'
+    arrays = ", ".join(f"%b::{table.c[name].type.compile(_POSTGRESQL)}[]" for name in names)
     return f'UPDATE "{table.name}" SET {values} FROM unnest({arrays}) AS new({_quoted(names)}) WHERE {same}'
+
+
+def _marks(width: int, count: int) -> str:
+    return ", ".join([f"({', '.join('?' * width)})"] * count)
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from sync.central.state import Central
 from sync.central.verifying import VerifyPool, spare_cores
 
 GRACE_S = 3
+SWITCH_S = 0.001
 
 
 class _Server(uvicorn.Server):
@@ -59,6 +61,8 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
         )
         name = f"[{host}]" if ":" in host else host
         listening(f"http://{name}:{bound.getsockname()[1]}")
+        # A thread that waits for a database or a signature gets its turn of the interpreter sooner.
+        sys.setswitchinterval(SWITCH_S)
         with _signals_end_it(), closing(pool):
             _Server(config, hub).run(sockets=[bound])
 
