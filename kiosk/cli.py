@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from config.load import Loaded, home_folder, load
-from config.mistakes import SettingsFault
-from kiosk import rights_commands
+from config.load import Loaded, home_folder
+from kiosk import journal_commands, rights_commands
 from kiosk.command_line import Command, make_parser
-from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
+from kiosk.errors import KioskError, OfficerFault
 from kiosk.values import Checks, Collector
 
 
@@ -63,7 +63,7 @@ def run_enrol(arguments: argparse.Namespace) -> int:
         proxy=address.proxy,
     )
     enrolled = bundle.enrolment
-    return _tell(
+    return tell(
         arguments,
         {
             "kiosk": enrolled.kiosk,
@@ -137,7 +137,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     for row in answer["programs"]:
         what = f"  {row['state']:<15} {row['program']:<28} {row['quantity_text']['id']:<14}"
         lines.append(f"{what} {row['date']} {row['place']}".rstrip())
-    return _tell(arguments, answer, "\n".join(lines))
+    return tell(arguments, answer, "\n".join(lines))
 
 
 def run_confirm(arguments: argparse.Namespace) -> int:
@@ -159,7 +159,7 @@ def run_confirm(arguments: argparse.Namespace) -> int:
             Collector(arguments.collector, arguments.guardian, arguments.collector_name, arguments.letter),
             Checks(tuple(filter(None, arguments.documents.split(","))), arguments.photo_checked),
             arguments.reason,
-            lambda answer: _say(arguments, answer, f"Recorded. No. {answer['ref']}"),
+            lambda answer: say(arguments, answer, f"Recorded. No. {answer['ref']}"),
         )
     return 0
 
@@ -171,7 +171,7 @@ def run_void(arguments: argparse.Namespace) -> int:
     with open_counter() as counter:
         session = desk_commands.sign_in(counter, arguments.officer)
         pickup = counter.void(arguments.ref, arguments.goods, arguments.reason, session)
-    return _tell(arguments, desk_commands.pickup_as_json(pickup), f"{pickup.ref} is voided.")
+    return tell(arguments, desk_commands.pickup_as_json(pickup), f"{pickup.ref} is voided.")
 
 
 def run_sync(arguments: argparse.Namespace) -> int:
@@ -179,19 +179,22 @@ def run_sync(arguments: argparse.Namespace) -> int:
     from kiosk.app import central_address
     from kiosk.clock import SystemClock
     from kiosk.home import Home
+    from kiosk.upkeep import UpkeepLimits
     from sync.kiosk_end import make_engine
     from sync.watch import Watch, report_line
 
     loaded = settings_or_fault()
     home, address, clock = Home(loaded.home), central_address(loaded), SystemClock()
+    stays = loaded.settings.journal
+    limits = UpkeepLimits(stays.backup_horizon_days, stays.private_text_days)
     if arguments.watch:
         os.nice(10)  # a large download may busy this process, never the screen
         wait_s = loaded.settings.central.poll_wait_s
         return Watch(
-            lambda: make_engine(home, address, clock), sys.stdout, sys.stdin, poll_wait_s=wait_s
+            lambda: make_engine(home, address, clock, limits), sys.stdout, sys.stdin, poll_wait_s=wait_s
         ).run()
-    answer = report_line(make_engine(home, address, clock).sync_now())
-    return _tell(arguments, answer, ", ".join(f"{value} {key}" for key, value in answer.items()))
+    answer = report_line(make_engine(home, address, clock, limits).sync_now())
+    return tell(arguments, answer, ", ".join(f"{value} {key}" for key, value in answer.items()))
 
 
 def run_status(arguments: argparse.Namespace) -> int:
@@ -200,55 +203,38 @@ def run_status(arguments: argparse.Namespace) -> int:
 
     with open_counter() as counter:
         answer = desk_commands.status_as_json(counter)
-    return _tell(arguments, answer, "\n".join(f"{key}: {value}" for key, value in answer.items()))
-
-
-def run_journal_list(arguments: argparse.Namespace) -> int:
-    """``journal list``."""
-    from kiosk.journal_walk import list_records
-
-    with open_ledger() as (ledger, _):
-        records = list_records(ledger, last=arguments.last, type_=arguments.type)
-    lines = [f"{r['name']:<14} {r['at']} {r['type']:<10} {r['right']} {r['quantity'] or ''}" for r in records]
-    return _tell(arguments, {"records": records}, "\n".join(lines) or "No records.")
-
-
-def run_journal_verify(arguments: argparse.Namespace) -> int:
-    """``journal verify``: exit 1 when a record does not hold."""
-    from kiosk.journal_walk import verify_journal
-
-    with open_ledger() as (ledger, _):
-        answer = verify_journal(ledger)
-    if not answer["intact"]:
-        wrong = answer["first_wrong"]
-        raise EnvironmentFault(
-            "journal_damaged", f"record {wrong['gen']}:{wrong['seq']}: {wrong['message']}", **answer
-        )
-    return _tell(arguments, answer, f"{answer['records']} records, all hold.")
+    return tell(arguments, answer, "\n".join(f"{key}: {value}" for key, value in answer.items()))
 
 
 def run_journal_export(arguments: argparse.Namespace) -> int:
-    """``journal export``: JSON lines to a file or standard output."""
-    from kiosk.journal_walk import export_lines
+    """``journal export``: what central has not got, as an exchange file; without a file, lines to read."""
+    from kiosk.journal_commands import run_print
+    from sync.usb_commands import run_export
 
-    with open_ledger() as (ledger, kiosk):
-        if arguments.file is None:
-            _write_lines(sys.stdout, export_lines(ledger, kiosk))
-            return 0
-        try:
-            with arguments.file.open("x", encoding="utf-8") as file:
-                count = _write_lines(file, export_lines(ledger, kiosk))
-        except OSError as error:
-            raise EnvironmentFault("export_failed", f"{arguments.file}: {error.strerror}") from error
-    return _tell(
-        arguments, {"file": str(arguments.file), "records": count}, f"{count} records in {arguments.file}."
-    )
+    return run_print(arguments) if arguments.file is None else run_export(arguments, open_home())
+
+
+def run_journal_acknowledge(arguments: argparse.Namespace) -> int:
+    """``journal acknowledge``."""
+    from sync.usb_commands import run_acknowledge
+
+    return run_acknowledge(arguments, open_home())
+
+
+def run_journal_verify(arguments: argparse.Namespace) -> int:
+    """``journal verify``, of the ledger or of an exchange file."""
+    from kiosk.journal_commands import run_verify, tell_verified
+    from sync.usb_commands import verify_file
+
+    if arguments.file is None:
+        return run_verify(arguments)
+    return tell_verified(arguments, verify_file(arguments.file, open_home()))
 
 
 def run_config_check(arguments: argparse.Namespace) -> int:
     """``config check``."""
     loaded = settings_or_fault()
-    return _tell(arguments, {"home": str(loaded.home), "file": str(loaded.file)}, "The settings are good.")
+    return tell(arguments, {"home": str(loaded.home), "file": str(loaded.file)}, "The settings are good.")
 
 
 def run_config_show(arguments: argparse.Namespace) -> int:
@@ -256,7 +242,7 @@ def run_config_show(arguments: argparse.Namespace) -> int:
     from config.show import as_json, as_toml
 
     loaded = settings_or_fault()
-    return _tell(arguments, as_json(loaded), as_toml(loaded).rstrip())
+    return tell(arguments, as_json(loaded), as_toml(loaded).rstrip())
 
 
 def run_tap(arguments: argparse.Namespace) -> int:
@@ -287,17 +273,6 @@ def run_virtual(arguments: argparse.Namespace) -> int:
 # -- what they share --
 
 
-def settings_or_fault() -> Loaded:
-    """The settings. Raises EnvironmentFault ``settings_wrong`` with every mistake."""
-    try:
-        loaded = load()
-        logging.getLogger().setLevel(loaded.settings.log.level.upper())
-        return loaded
-    except SettingsFault as fault:
-        mistakes = [mistake.as_json() for mistake in fault.mistakes]
-        raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
-
-
 def refuse_in_production(home: Path) -> None:
     """Raises OfficerFault ``not_in_production`` on a kiosk that was enrolled for production."""
     from kiosk import enrolment
@@ -313,41 +288,6 @@ def device_to_read(loaded: Loaded, kind: str, given: str) -> str:
     from kiosk.app import device_for
 
     return device_for(loaded, kind, given)
-
-
-class open_counter:  # noqa: N801  used like a function: with open_counter() as counter
-    """The counter of this home, closed at the end."""
-
-    def __enter__(self) -> Any:
-        from kiosk.clock import SystemClock
-        from kiosk.home import Home
-
-        loaded = settings_or_fault()
-        limits = loaded.settings.limits
-        self._counter = Home(loaded.home).counter(
-            SystemClock(),
-            zone=loaded.settings.zone,
-            void_minutes=limits.void_minutes,
-            officer_cache_days=limits.officer_cache_days,
-        )
-        return self._counter
-
-    def __exit__(self, *_: object) -> None:
-        self._counter.close()
-
-
-class open_ledger:  # noqa: N801
-    """The ledger of this home and the kiosk's name; closed at the end."""
-
-    def __enter__(self) -> tuple[Any, str]:
-        from kiosk.home import Home
-
-        home = Home(settings_or_fault().home)
-        self._ledger = home.ledger()
-        return self._ledger, home.bundle.enrolment.kiosk
-
-    def __exit__(self, *_: object) -> None:
-        self._ledger.close()
 
 
 def _need_card(arguments: argparse.Namespace) -> None:
@@ -370,24 +310,7 @@ def _at_station(arguments: argparse.Namespace, order: dict[str, Any]) -> int:
         text = "\n".join(f"{c['card_no']:<12} {c['chip']:<8} {c['label']}" for c in answer["cards"])
     else:
         text = "Done."
-    return _tell(arguments, answer, text)
-
-
-def _write_lines(file: TextIO, lines: Any) -> int:
-    count = 0
-    for line in lines:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        count += 1
-    return count
-
-
-def _tell(arguments: argparse.Namespace, answer: dict[str, Any], text: str) -> int:
-    _say(arguments, answer, text)
-    return 0
-
-
-def _say(arguments: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
-    print(json.dumps(answer, ensure_ascii=False) if arguments.json else text, flush=True)
+    return tell(arguments, answer, text)
 
 
 def _tell_fault(fault: KioskError, as_json: bool) -> int:
@@ -408,9 +331,12 @@ COMMANDS: Mapping[str, Command] = {
     "show": run_show,
     "confirm": run_confirm,
     "void": run_void,
-    "journal list": run_journal_list,
+    "journal list": journal_commands.run_list,
     "journal verify": run_journal_verify,
     "journal export": run_journal_export,
+    "journal acknowledge": run_journal_acknowledge,
+    "journal salvage": journal_commands.run_salvage,
+    "journal unshown": journal_commands.run_unshown,
     "config check": run_config_check,
     "config show": run_config_show,
     "demo": run_demo,
@@ -418,7 +344,7 @@ COMMANDS: Mapping[str, Command] = {
     "show-qr": run_show_qr,
     "cards": run_cards,
     "virtual": run_virtual,
-    **rights_commands.commands(open_counter, _tell),
+    **rights_commands.commands(open_counter, tell),
 }
 
 if __name__ == "__main__":

@@ -116,9 +116,22 @@ def _add_records(add: _Adder) -> None:
     listing = add("journal list", "newest records first")
     listing.add_argument("--last", type=int, default=50, metavar="N")
     listing.add_argument("--type", default="", help="only this type of record")
-    add("journal verify", "check every signature and the chain")
-    exporting = add("journal export", "all records as JSON lines")
-    exporting.add_argument("file", type=Path, nargs="?", help="standard output if left out")
+    verifying = add(
+        "journal verify",
+        "check every signature, the chain and what was spent; exit 3 when something does not hold",
+    )
+    verifying.add_argument(
+        "file", type=Path, nargs="?", help="an exchange file; this kiosk's ledger if left out"
+    )
+    exporting = add("journal export", "write what central has not got into an exchange file")
+    exporting.add_argument(
+        "file", type=Path, nargs="?", help="if left out, every record is printed as JSON lines"
+    )
+    exporting.add_argument("--all", action="store_true", help="also what central has")
+    acknowledging = add("journal acknowledge", "take central's answer to an exchange file in")
+    acknowledging.add_argument("file", type=Path, metavar="ANSWER")
+    add("journal salvage", "set a damaged ledger aside and save what holds, to be sent to central")
+    add("journal unshown", "pickups that nobody saw recorded, and who has to say whether they left")
     add.group("config", "the settings")
     add("config check", "every mistake in the settings at once")
     add("config show", "every setting with where it came from, secrets masked")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -155,14 +156,17 @@ class KioskAt:
 
     def hashes(self) -> dict[int, str]:
         """SHA-256 in hex of each exported record, by sequence number."""
-        target = self.home / "export.jsonl"
+        target = self.home / "export.kmcj"
         target.unlink(missing_ok=True)
-        assert self.run("journal", "export", str(target)).code == 0
-        lines = [json.loads(line) for line in target.read_text().splitlines()]
-        return {
-            line["seq"]: hashlib.sha256(base64.b64decode(line["record"], validate=True)).hexdigest()
-            for line in lines
-        }
+        assert self.run("journal", "export", str(target), "--all").code == 0
+        seq, found = 0, {}
+        for line in map(json.loads, gzip.decompress(target.read_bytes()).splitlines()):
+            seq = line.get("from_seq", seq)
+            if "record" in line:
+                record = base64.b64decode(line["record"], validate=True)
+                found[seq] = hashlib.sha256(record).hexdigest()
+                seq += 1
+        return found
 
     def verify(self) -> Outcome:
         """What ``journal verify`` says."""
