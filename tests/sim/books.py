@@ -61,9 +61,7 @@ class Books:
 
     def of(self, kiosk: str, gen: int) -> dict[bytes, int]:
         """Sequence numbers of all records of a generation, on both sides of a fork, by hash."""
-        return {
-            key: one.identity[2] for key, one in self.entries.items() if one.identity[:2] == (kiosk, gen)
-        }
+        return {key: one.identity[2] for key, one in self.entries.items() if one.identity[:2] == (kiosk, gen)}
 
     def forked(self) -> set[tuple[str, int]]:
         """Generations with different bytes at the same place."""

@@ -186,8 +186,8 @@ def page_size(rows: int) -> Iterator[None]:
 def words_for_signatures() -> Iterator[None]:
     """Requests name their signer and his key instead of signing, which takes a third of a run's time.
 
-    Nonce, clock, key id, the choice of the key and the seal of answers stay; signatures have tests of their own, and the directed
-    schedules make them.
+    Nonce, clock, key id, the choice of the key and the seal of answers stay; signatures have tests of their
+    own, and the directed schedules make them.
     """
 
     def sign(

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.sim.city import KEEPERS
 from tests.sim.machine import Machine
 from tests.sim.steps import Step
+from tests.sim.stories import Stories
 from tests.sim.verbs import standing_refs
 from tests.sim.world import World
 
 MOST_MONTHS: Final = 2
-TROUBLES: Final = ("request_lost", "reply_lost", "doubled", "late", "meanwhile", "meanwhile_reply", "central_dies")
+TROUBLES: Final = (
+    "request_lost",
+    "reply_lost",
+    "doubled",
+    "late",
+    "meanwhile",
+    "meanwhile_reply",
+    "central_dies",
+)
 CALM: Final = (0.0, 0.0, 0.0, 0.0, 0.08, 0.08, 0.0)
 USUAL: Final = (0.03, 0.08, 0.04, 0.05, 0.07, 0.07, 0.02)
 ROUGH: Final = (0.1, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05)
@@ -40,6 +48,7 @@ class Drawing:
         self._odds = rng.choices((CALM, USUAL, ROUGH), (2, 6, 2))[0]
         self._deaths = rng.choice((0.0, 0.1, 0.2))
         self._months = 0
+        self._stories = Stories(world, rng, self._visit)
         self._kinds = self._usual() + self._unusual()
         self._nested = [kind for kind in self._kinds if kind.nested]
 
@@ -81,7 +90,11 @@ class Drawing:
     def _usual(self) -> list[_Kind]:
         return [
             _Kind(26, self._serve, nested=True),
-            _Kind(8, self._errand),
+            _Kind(4, self._stories.errand),
+            _Kind(2, self._stories.rivals),
+            _Kind(1.5, self._stories.idle),
+            _Kind(2, self._stories.changed_mind),
+            _Kind(2, self._stories.old_grants),
             _Kind(20, self._sync, nested=True),
             _Kind(6, self._take_back, nested=True),
             _Kind(4, self._settle, nested=True),
@@ -103,11 +116,14 @@ class Drawing:
         kinds: list[_Kind] = []
         if self._rng.random() < 0.3:
             kinds += [_Kind(4, self._image), _Kind(3, self._put_back), _Kind(1.5, self._clone)]
+            kinds += [_Kind(4, self._stories.old_disk), _Kind(2, self._stories.twins)]
         if self._rng.random() < 0.3:
             kinds += [_Kind(1.5, self._lose_disk), _Kind(1, self._revoke), _Kind(3, self._enrol)]
-            kinds += [_Kind(3, self._write_off), _Kind(1, self._at_rest("retire", "counter", "screen"))]
-        if self._rng.random() < 0.25:
+            kinds += [_Kind(4, self._stories.replaced), _Kind(2, self._write_off)]
+            kinds += [_Kind(1, self._at_rest("retire", "counter", "screen"))]
+        if self._rng.random() < 0.3:
             kinds += [_Kind(3, self._due), _Kind(1, self._move), _Kind(4, self._ask_void)]
+            kinds += [_Kind(4, self._stories.more_is_due)]
         if self._rng.random() < 0.1:
             kinds += [_Kind(3, self._far_clock), _Kind(4, self._at_rest("confirmdate", "counter", "screen"))]
         return kinds
@@ -135,15 +151,6 @@ class Drawing:
             if rng.random() < self._deaths * 0.3:
                 step.args[f"dies.{name}"] = str(rng.randint(1, most))
         return step
-
-    def _errand(self) -> list[Step]:
-        """A citizen of one point goes to another, and both are in step."""
-        machine = self._machine()
-        if machine is None:
-            return []
-        visit = self._visit(machine)
-        keeper = self._world.machine_of(KEEPERS[self._world.points[int(visit.args["holder"])]])
-        return [Step("sync", keeper.name), Step("sync", machine.name), visit]
 
     def _take_back(self) -> list[Step]:
         machine = self._machine("counter", "screen")

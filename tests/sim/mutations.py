@@ -243,7 +243,9 @@ MUTATIONS: Final = (
     Mutation(
         "another head is acknowledged",
         (
-            Edit(acknowledgement, "acknowledge", "_hash_at(connection, gen, acked_seq).hex() != head", "False"),
+            Edit(
+                acknowledgement, "acknowledge", "_hash_at(connection, gen, acked_seq).hex() != head", "False"
+            ),
             Edit(pushing.Pusher, "_take", 'if answer.status == "fork":', "if False:"),
         ),
         ("cloned_and_both_hand_out",),

@@ -97,7 +97,7 @@ class Network:
         return answer
 
     def deliver_late(self, which: int = 0) -> int:
-        """A late request arrives, the oldest is 0; answers its status, 0 if central is down or there was none."""
+        """A late request arrives, 0 is the oldest; answers its status, 0 if central is down or none is."""
         if not self.late:
             return 0
         one = self.late.pop(which % len(self.late))

@@ -43,9 +43,7 @@ class _Playing:
 class Player:
     """Plays steps on a world; ``chance`` draws what is not written."""
 
-    def __init__(
-        self, world: World, say: Callable[[str], None], chance: Chance | None = None
-    ) -> None:
+    def __init__(self, world: World, say: Callable[[str], None], chance: Chance | None = None) -> None:
         self._world, self._say, self._chance = world, say, chance
         self._stack: list[_Playing] = []
         world.network.fate = self._fate

@@ -177,7 +177,8 @@ def main(arguments: list[str]) -> int:
     for name, number in sorted(total.tally.items()):
         print(f"{number:8d}  {name}")
     print(
-        f"{total.runs} runs of {total.steps / max(1, total.runs):.1f} steps: {total.cpu_s:.0f} s of processor, "
+        f"{total.runs} runs of {total.steps / max(1, total.runs):.1f} steps: "
+        f"{total.cpu_s:.0f} s of processor, "
         f"{time.monotonic() - began:.0f} s on {chosen.jobs}; {len(total.broken)} broken"
     )
     if total.broken:

@@ -49,9 +49,12 @@ class Run:
 
     def told(self) -> str:
         """The whole run for a person: its schedule, what broke, and how to play it again."""
-        counters = "with" if self.boards else "without"
-        head = f"# {self.name}: city {self.scope}, {self.pages} rows a page, {counters} boards, ends: {self.ends}"
-        return "\n".join([head, text_of(self.steps), f"# BROKEN {self.broken}" if self.broken else "# all holds"])
+        boards = "with" if self.boards else "without"
+        head = (
+            f"# {self.name}: city {self.scope}, {self.pages} rows a page, {boards} boards, ends: {self.ends}"
+        )
+        last = f"# BROKEN {self.broken}" if self.broken else "# all holds"
+        return "\n".join([head, text_of(self.steps), last])
 
     def digest(self) -> str:
         """Names everything that happened: schedule, what became of each step, and what broke."""

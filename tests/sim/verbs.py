@@ -218,7 +218,6 @@ def _ask_void(world: World, step: Step, _pause: Pause) -> str:
     return word
 
 
-
 def _due(world: World, step: Step, _pause: Pause) -> str:
     due = world.dues[step.number("id")]
     changed = Due(due.id, due.subject, due.program_id, step.number("quantity"))

@@ -192,7 +192,7 @@ class World:
         if machine.is_older_than_board():
             self.note("rolled_back_told_by_board")
             if machine.screen and not machine.frozen():
-                raise Broken("I8", f"{machine} has an old image of its ledger, and its board's counter says so")
+                raise Broken("I8", f"{machine} has an old ledger, and its board's counter says so")
         else:
             self.oracle.excused.add(identity)
 
