@@ -18,12 +18,14 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_RECORDS: Final = 1000
 MAX_RIGHTS: Final = 500
 MAX_GRANTS: Final = 500
+MAX_HELD: Final = 2000
 MAX_ROWS: Final = 5000
 MAX_COUNT: Final = 100_000
 """Rows of one kind in a page: a rev larger than MAX_ROWS goes out whole."""
 MAX_SLICES: Final = 100
 MAX_VOIDS: Final = 100
 MAX_WAIT_S: Final = 60.0
+MAX_KEYSET: Final = 16 * 1024
 MAX_CURSOR: Final = 16_000
 """Characters; one bucket takes about 20."""
 ANSWER_HEADER: Final = "KMC-Answer"
@@ -209,6 +211,8 @@ class PollAnswer(Answer):
     time_ms: int
     incarnation: int
     acked_seq: int
+    report_wanted: bool = False
+    """Central went back to a backup and waits for this kiosk's ``POST /v1/holdings``."""
     order: str = Field(default="", max_length=16)
     """Empty, ``stop``, ``flush`` or ``wipe``; repeated until it is taken back."""
     slices: list[Wired] = Field(default_factory=list, max_length=MAX_SLICES)
@@ -286,11 +290,38 @@ class LookupAnswer(Answer):
     tables: dict[str, ColumnarRows] = Field(default_factory=dict)
 
 
+Held = tuple[RightKey, Annotated[int, Field(ge=0, lt=2**31)], Count]
+"""A right and the epoch ``(incarnation, n)`` at which it is held."""
+
+
+class HoldingsRequest(Request):
+    """``POST /v1/holdings``: what the kiosk holds, page by page, after central went back to a backup."""
+
+    gen: Annotated[int, Field(ge=1, lt=2**31)]
+    head_seq: Count
+    """The last record of the generation's journal; central must have it before the list means anything."""
+    held: list[Held] = Field(max_length=MAX_HELD)
+    first: bool = True
+    more: bool = False
+
+
+class HoldingsAnswer(Answer):
+    """What became of a page of holdings."""
+
+    status: Literal["taken", "journal_first", "not_asked"]
+
+
 class HealthAnswer(Answer):
     """``GET /v1/health``; unsigned, so only a hint."""
 
     ok: bool
     time_ms: int
+
+
+class KeysetAnswer(Answer):
+    """``GET /v1/keyset``; unsigned, since a root key signed what it holds: whoever brings it."""
+
+    keyset: Wired = Field(max_length=MAX_KEYSET)
 
 
 class ErrorAnswer(Answer):

@@ -128,7 +128,23 @@ kiosk_gen = Table(
     Column("acked_seq", BigInteger, nullable=False),
     Column("head", LargeBinary, nullable=False),
     Column("ticket_hash", LargeBinary, nullable=False),
+    # How far the last backup has this journal.
+    Column("durable_seq", BigInteger, nullable=False, server_default="0"),
     ForeignKeyConstraint(["kiosk"], ["kiosk.id"]),
+)
+
+kiosk_report = Table(
+    "kiosk_report",
+    metadata,
+    # Whom central waits for since it went back to a backup.
+    Column("kiosk", String(8), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    # waiting or reported
+    Column("state", String(16), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("reported_at", BigInteger),
+    # How many rights it said it holds.
+    Column("held", BigInteger, nullable=False),
 )
 
 kiosk_key = Table(
