@@ -18,7 +18,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.values import Mode
-from sync.central import cards, demo, importing, kiosk_rows, officer_rows, overview, placement, state
+from sync.central import (
+    cards,
+    demo,
+    importing,
+    journal_commands,
+    key_commands,
+    kiosk_commands,
+    kiosk_rows,
+    officer_rows,
+    overview,
+    placement,
+    rights_commands,
+    state,
+)
 from sync.central.card_issue import IssuedCard, virtual_uid
 from sync.central.import_format import MAX_BYTES
 from sync.central.state import Central
@@ -131,11 +144,6 @@ def _kiosk_add(central: Central, options: argparse.Namespace) -> Any:
     return {"kiosk": options.kiosk, "state": "new"}
 
 
-def _kiosk_ticket(central: Central, options: argparse.Namespace) -> Any:
-    ticket = kiosk_rows.new_ticket(central, options.kiosk)
-    return {"kiosk": options.kiosk, "ticket": ticket, "hours": kiosk_rows.TICKET_HOURS}
-
-
 def _kiosk_list(central: Central, _: argparse.Namespace) -> Any:
     return kiosk_rows.listed(central)
 
@@ -184,22 +192,15 @@ def _status(central: Central, _: argparse.Namespace) -> Any:
     return overview.status(central)
 
 
-def _right_show(central: Central, options: argparse.Namespace) -> Any:
-    return overview.right(central, options.right)
-
-
-def _journal_list(central: Central, options: argparse.Namespace) -> Any:
-    return overview.records(central, options.kiosk, options.gen, options.after, options.limit)
-
-
 def _failed(fault: KioskError, as_json: bool) -> int:
     told: dict[str, Any] = {"code": fault.code, "message": fault.message}
-    if "mistakes" in fault.detail:
-        told["mistakes"] = fault.detail["mistakes"]
+    told |= {name: fault.detail[name] for name in ("mistakes", "report") if name in fault.detail}
     if as_json:
         print(json.dumps(told, ensure_ascii=False))
         return 1
     print(f"{fault.code}: {fault.message}", file=sys.stderr)
+    for finding in told.get("report", {}).get("findings", ()):
+        print(f"  {json.dumps(finding, ensure_ascii=False)}", file=sys.stderr)
     for mistake in told.get("mistakes", ()):
         print("  " + ": ".join(str(part) for part in mistake.values()), file=sys.stderr)
     return 1
@@ -208,6 +209,9 @@ def _failed(fault: KioskError, as_json: bool) -> int:
 def _say(answer: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer, ensure_ascii=False))
+        return
+    if isinstance(answer, str):
+        print(answer)
         return
     for row in answer if isinstance(answer, list) else [answer]:
         for key, value in row.items():
@@ -269,11 +273,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--point", type=int, required=True)
     one.add_argument("--counter", default="Loket 1")
     one.add_argument("--keeper", action="store_true", help="the point's rights lie at this kiosk")
-    one = add(kiosk, "ticket", _kiosk_ticket, "make a one-time code to enrol a kiosk")
-    one.add_argument("kiosk", metavar="KIOSK")
+    kiosk_commands.register(kiosk, add)
     add(kiosk, "list", _kiosk_list, "list kiosks")
     one = add(kiosk, "revoke", _kiosk_revoke, "revoke a lost or stolen kiosk")
     one.add_argument("kiosk", metavar="KIOSK")
+
+    key_commands.register(group, add)
 
     officer = group("officer", "officers")
     one = add(officer, "add", _officer_add, "register an officer; the PIN comes from a prompt or stdin")
@@ -286,16 +291,9 @@ def _parser() -> argparse.ArgumentParser:
     one = add(officer, "set-pin", _officer_set_pin, "give an officer a PIN, from a prompt or stdin")
     one.add_argument("username")
 
-    right = group("right", "rights")
-    one = add(right, "show", _right_show, "one right with its grants, pickups and cases")
-    one.add_argument("right", metavar="KEY")
+    rights_commands.register(add, group, commands)
 
-    journal = group("journal", "journals")
-    one = add(journal, "list", _journal_list, "list records")
-    one.add_argument("--kiosk", default="")
-    one.add_argument("--gen", type=int)
-    one.add_argument("--after", type=int, default=0, metavar="SEQ")
-    one.add_argument("--limit", type=int, default=100)
+    journal_commands.register(add, group)
     return parser
 
 

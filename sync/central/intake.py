@@ -15,15 +15,15 @@ from sqlalchemy import Connection, insert, select, update
 
 from kiosk.errors import CentralFault
 from kiosk.journal_format import rolled_to
-from sync.central import key_rows, kiosk_rows, rights
+from sync.central import key_rows, kiosk_rows, private_notes, rights
 from sync.central.bulk import insert_rows
 from sync.central.effects import Effects
 from sync.central.key_rows import DeviceKey
 from sync.central.lines import branch_mark
-from sync.central.models import journal, journal_branch, journal_private, kiosk_gen
+from sync.central.models import journal, journal_branch, kiosk_gen
 from sync.central.record_check import BAD_SIGNATURE, Checked, check_all
 from sync.central.state import Central
-from sync.wire import JournalAnswer, JournalRequest, PrivateNote
+from sync.wire import JournalAnswer, JournalRequest
 
 FORKED: Final = "forked"
 
@@ -103,7 +103,7 @@ def _take(
         if item.record is not None:
             effects.apply(item.record)
     _store(connection, kiosk_id, gen, now, outcome)
-    _store_private(connection, kiosk_id, gen, request.private)
+    private_notes.store(connection, kiosk_id, gen, request.private, checked, effects.open_case)
     key_rows.add(connection, kiosk_id, gen, chain.named)
     state = row.state
     if outcome.forked and state != FORKED:
@@ -255,31 +255,3 @@ def _row(kiosk_id: str, gen: int, now: int, item: Checked) -> dict[str, Any]:
         "quarantine": item.quarantine,
         "received_at": now,
     }
-
-
-def _store_private(connection: Connection, kiosk_id: str, gen: int, notes: list[PrivateNote]) -> None:
-    if not notes:
-        return
-    wanted = {note.seq: note for note in notes}
-    known = connection.execute(
-        select(journal_private.c.seq)
-        .where(journal_private.c.kiosk == kiosk_id, journal_private.c.gen == gen)
-        .where(journal_private.c.seq.between(min(wanted), max(wanted)))
-    ).scalars()
-    for seq in known:
-        wanted.pop(seq, None)
-    if wanted:
-        connection.execute(
-            insert(journal_private),
-            [
-                # PostgreSQL's text cannot hold NUL.
-                {
-                    "kiosk": kiosk_id,
-                    "gen": gen,
-                    "seq": note.seq,
-                    "salt": note.salt,
-                    "text": note.text.replace("\x00", "\ufffd"),
-                }
-                for note in wanted.values()
-            ],
-        )
