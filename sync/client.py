@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,27 +17,36 @@ from kiosk.clock import Clock
 from kiosk.errors import CentralFault
 from kiosk.keystore import public_of
 from sync.signature import KeyFor, keyid_of, new_nonce, open_answer, sign_request
-from sync.transport import is_address, new_session, number_of, send
+from sync.snapshot_format import PIECE_BYTES
+from sync.transport import is_address, new_session, number_of, send, stream
 from sync.wire import (
     ANSWER_HEADER,
     ChangesAnswer,
     ErrorAnswer,
     JournalAnswer,
     JournalRequest,
+    KeysetAnswer,
+    LookupAnswer,
+    LookupRequest,
     PollAnswer,
     PollRequest,
     RightsAnswer,
     RightsRequest,
+    SnapshotManifest,
 )
 
 MAX_RETRY_AFTER_S: Final = 300
+KEYSET_EVERY_MS: Final = 60_000
+"""Between two attempts to fetch the keyset because of answers under an unknown key."""
 UNSIGNED_CODES: Final = (
     "unknown_key", "bad_signature", "signature_missing", "body_too_large", "body_invalid",
 )  # fmt: skip
 """What central says before it knows who asks; nothing follows from them but trying again."""
+MAX_REFUSAL_BYTES: Final = 64 * 1024
 KEY_CODES: Final = ("bad_signature", "key_rolled")
 """Central knows this kiosk by another key."""
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
+log = logging.getLogger(__name__)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -63,13 +74,19 @@ class CentralClient:
         ca_file: str = "",
         proxy: str = "",
         other_keys: Callable[[], Sequence[Ed25519PrivateKey]] = tuple,
+        take_keyset: Callable[[bytes], bool] | None = None,
     ) -> None:
-        """``other_keys``: what else this device may sign with, where central knows it by another key."""
+        """``other_keys``: what else this device may sign with, where central knows it by another key.
+
+        ``take_keyset`` keeps a newer keyset, for an answer under a key that ``key_for`` does not know.
+        """
         self.url = url.rstrip("/")
         self.central_time: CentralTime | None = None
         self._keyid = keyid_of(kiosk, gen)
         self._key = key
         self._other_keys = other_keys
+        self._take_keyset = take_keyset
+        self._keyset_asked_ms: int | None = None
         self._key_for = key_for
         self._clock = clock
         self._timeout_s = timeout_s
@@ -101,6 +118,57 @@ class CentralClient:
         )
         return parse_answer(body, ChangesAnswer)
 
+    def look_up(self, request: LookupRequest, timeout_s: float | None = None) -> LookupAnswer:
+        """``POST /v1/lookup``. Too many of them: CentralFault ``lookup_too_often``."""
+        return self._post("/v1/lookup", request, LookupAnswer, timeout_s or self._timeout_s)
+
+    def manifest(self, bucket: str) -> bytes:
+        """``GET /v1/snapshot/{bucket}``: the signed manifest. CentralFault ``snapshot_later``: being made."""
+        body = self._call("GET", f"/v1/snapshot/{bucket}", b"", self._timeout_s)
+        return parse_answer(body, SnapshotManifest).manifest
+
+    def snapshot_piece(
+        self, bucket: str, gen: int, first: int, size: int, on_bytes: Callable[[bytes], None]
+    ) -> None:
+        """``GET /v1/snapshot/{bucket}/{gen}`` from byte ``first`` of ``size``; hands them on as they come.
+
+        When it returns, central's seal on the whole piece held. Raises CentralFault: what came until then
+        was handed on, to be believed only if the manifest's digest of all bytes holds in the end; after
+        ``answer_refused`` none of it.
+        """
+        last = min(first + PIECE_BYTES, size) - 1
+        nonce, url = new_nonce(), f"{self.url}/v1/snapshot/{bucket}/{gen}"
+        created = self._clock.now().timestamp()
+        headers = sign_request("GET", url, b"", self._key, self._keyid, nonce=nonce, created=created)
+        digest, seals, refusal = hashlib.sha256(), [""], bytearray()
+
+        def on_headers(status: int, found: dict[str, str]) -> None:
+            seals[0] = found.get(ANSWER_HEADER.lower(), "")
+            if status != 206:
+                refusals.append((status, found))
+            elif found.get("content-range") != f"bytes {first}-{last}/{size}":
+                raise CentralFault("answer_refused", "other bytes than were asked for")
+            elif not seals[0]:
+                raise CentralFault("answer_refused", "an unsigned answer")
+
+        def take(data: bytes) -> None:
+            if refusals:
+                refusal.extend(data[: MAX_REFUSAL_BYTES - len(refusal)])
+                return
+            digest.update(data)
+            on_bytes(data)
+
+        refusals: list[tuple[int, dict[str, str]]] = []
+        if self._session is None:
+            self._session = new_session(self._ca_file, self._proxy)
+        asked = {**headers, "Range": f"bytes={first}-{last}"}
+        stream(self._session, url, asked, self._timeout_s, on_headers, take)
+        for status, found in refusals:
+            body = bytes(refusal)
+            open_answer_or_name_it(status, found, body, nonce, self._key_for)
+            raise refused(status, found, body)
+        open_answer(seals[0], self._key_for, nonce=nonce, status=206, body_digest=digest.digest())
+
     def _post(self, path: str, request: BaseModel, answer: type[ModelT], timeout_s: float) -> ModelT:
         body = request.model_dump_json().encode()
         return parse_answer(self._call("POST", path, body, timeout_s), answer)
@@ -117,6 +185,21 @@ class CentralClient:
             if answer is None:
                 raise
             return answer
+
+    def _has_newer_keyset(self, timeout_s: float) -> bool:
+        """Fetches the keyset, which needs no seal since a root key signed it; True if it is a newer one."""
+        now_ms, asked_ms = self._clock.monotonic_ms(), self._keyset_asked_ms
+        if self._take_keyset is None or self._session is None:
+            return False
+        if asked_ms is not None and 0 <= now_ms - asked_ms < KEYSET_EVERY_MS:
+            return False
+        self._keyset_asked_ms = now_ms
+        try:
+            status, _, body = send(self._session, "GET", self.url + "/v1/keyset", {}, b"", timeout_s)
+            return self._take_keyset(_keyset_of(status, body))
+        except CentralFault as fault:
+            log.warning("no newer keyset: %s", fault.code)
+            return False
 
     def use_key(self, key: Ed25519PrivateKey) -> None:
         """Signs with this key from now on: central has the record that names it."""
@@ -150,11 +233,24 @@ class CentralClient:
             method, url, body, key, self._keyid, nonce=nonce, created=self._clock.now().timestamp()
         )
         status, answer_headers, answer = send(self._session, method, url, headers, body, timeout_s)
-        seal = open_answer_or_name_it(status, answer_headers, answer, nonce, self._key_for)
+        try:
+            seal = open_answer_or_name_it(status, answer_headers, answer, nonce, self._key_for)
+        except CentralFault as fault:
+            if fault.detail.get("why") != "unknown_key" or not self._has_newer_keyset(timeout_s):
+                raise
+            seal = open_answer_or_name_it(status, answer_headers, answer, nonce, self._key_for)
         self.central_time = CentralTime(seal, self._clock.monotonic_ms())
         if status >= 400:
             raise refused(status, answer_headers, answer)
         return answer
+
+
+def _keyset_of(status: int, body: bytes) -> bytes:
+    """Raises CentralFault ``keyset_refused`` for an answer without one."""
+    try:
+        return KeysetAnswer.model_validate_json(body).keyset if status == 200 else b""
+    except ValidationError:
+        raise CentralFault("keyset_refused", "no keyset where one was asked for", why="malformed") from None
 
 
 def open_answer_or_name_it(

@@ -182,8 +182,12 @@ def seal_answer(
     return base64.b64encode(cose.sign(cose.encode(claims), key, kid, ANSWER_CONTEXT)).decode("ascii")
 
 
-def open_answer(header: str, key_for: KeyFor, *, nonce: str, status: int, body: bytes) -> AnswerSeal:
+def open_answer(
+    header: str, key_for: KeyFor, *, nonce: str, status: int, body: bytes = b"", body_digest: bytes = b""
+) -> AnswerSeal:
     """What central signed, if it holds for this nonce, status and body (after content decoding).
+
+    ``body_digest``: SHA-256 of a body that is not in memory, in the place of ``body``.
 
     Raises CentralFault ``answer_refused``: a captive portal, a replayed answer or somebody else's server.
     """
@@ -191,12 +195,13 @@ def open_answer(header: str, key_for: KeyFor, *, nonce: str, status: int, body: 
         payload = cose.verify(base64.b64decode(header, validate=True), key_for, ANSWER_CONTEXT)
         claims = cose.decode(payload)
     except (cose.SignedDataFault, binascii.Error, ValueError) as fault:
-        raise CentralFault("answer_refused", f"central's answer is not signed: {fault}") from None
+        why = fault.code if isinstance(fault, cose.SignedDataFault) else "malformed"
+        raise CentralFault("answer_refused", f"central's answer is not signed: {fault}", why=why) from None
     if not isinstance(claims, dict) or set(claims) != {"nonce", "time", "status", "body"}:
         raise CentralFault("answer_refused", "central's seal is not understood")
     if claims["nonce"] != nonce:
         raise CentralFault("answer_refused", "the answer belongs to another request")
-    if claims["status"] != status or claims["body"] != hashlib.sha256(body).digest():
+    if claims["status"] != status or claims["body"] != (body_digest or hashlib.sha256(body).digest()):
         raise CentralFault("answer_refused", "the answer was changed on its way")
     if type(claims["time"]) is not int:
         raise CentralFault("answer_refused", "central's seal is not understood")

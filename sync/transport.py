@@ -6,6 +6,8 @@ import http.client
 import ssl
 import time
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ from kiosk.errors import CentralFault
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 READ_BYTES: Final = 64 * 1024
 CONNECT_TIMEOUT_S: Final = 5.0
+STREAM_S: Final = 120.0
+"""For one piece of a large file, on a slow line."""
 ZSTD_WINDOW_BYTES: Final = 8 * 1024 * 1024
 """Largest window a receiver should have to support (RFC 8878 section 3.1.1.1.2)."""
 MAX_DIGITS: Final = 9
@@ -75,19 +79,25 @@ def send(
     send_headers = {**headers, "Accept-Encoding": "zstd, gzip", "Accept": "application/json"}
     if body:
         send_headers["Content-Type"] = "application/json"
+    with _faults(), session.request(
+        method,
+        url,
+        data=body or None,
+        headers=send_headers,
+        timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
+        stream=True,
+        allow_redirects=False,
+    ) as response:
+        raw = _read_body(response, time.monotonic() + timeout_s)
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return response.status_code, found, _decoded(raw, found.get("content-encoding", ""))
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Turns the libraries' errors into CentralFault."""
     try:
-        with session.request(
-            method,
-            url,
-            data=body or None,
-            headers=send_headers,
-            timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
-            stream=True,
-            allow_redirects=False,
-        ) as response:
-            raw = _read_body(response, time.monotonic() + timeout_s)
-            found = {name.lower(): value for name, value in response.headers.items()}
-            return response.status_code, found, _decoded(raw, found.get("content-encoding", ""))
+        yield
     except requests.exceptions.SSLError as error:
         raise CentralFault("central_certificate", _reason(error)) from error
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
@@ -98,6 +108,38 @@ def send(
         raise CentralFault("answer_cut", _reason(error)) from error
     except UnicodeError as error:  # a host name that cannot be one
         raise CentralFault("central_unreachable", "the address is none", why="UnicodeError") from error
+
+
+def stream(
+    session: requests.Session,
+    url: str,
+    headers: dict[str, str],
+    timeout_s: float,
+    on_headers: Callable[[int, dict[str, str]], None],
+    on_bytes: Callable[[bytes], None],
+) -> None:
+    """One GET whose body is handed on as it comes, not decoded; ``on_headers`` may refuse it first.
+
+    A server that is silent for ``timeout_s``, or needs longer than STREAM_S in all, is given up. What came
+    until then has been handed on. Raises CentralFault as ``send`` does.
+    """
+    with _faults(), session.get(
+        url,
+        headers={**headers, "Accept-Encoding": "identity"},
+        timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
+        stream=True,
+        allow_redirects=False,
+    ) as response:
+        on_headers(response.status_code, {name.lower(): value for name, value in response.headers.items()})
+        deadline, size = time.monotonic() + STREAM_S, 0
+        while part := response.raw.read1(READ_BYTES, decode_content=False):
+            size += len(part)
+            on_bytes(part)
+            if time.monotonic() > deadline:
+                raise CentralFault("central_unreachable", "no answer in time", why="timeout")
+        expected = number_of(response.headers.get("Content-Length", ""))
+        if expected is not None and size < expected:
+            raise CentralFault("answer_cut", f"{size} of {expected} bytes")
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:

@@ -6,19 +6,21 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from kiosk.errors import KioskError
+from kiosk.errors import CentralFault, KioskError
 from kiosk.values import Mode
-from sync.central import acquire, changes, enrol, following, intake, poll
+from sync.central import acquire, changes, enrol, following, intake, key_admin, lookup, poll, ranges
 from sync.central.gate import Caller, Gate, error_body, status_of
+from sync.central.snapshots import Snapshots
 from sync.central.state import Central
+from sync.snapshot_format import MAX_BYTES
 from sync.wire import (
     MAX_CURSOR,
     ChangesAnswer,
@@ -28,16 +30,23 @@ from sync.wire import (
     HealthAnswer,
     JournalAnswer,
     JournalRequest,
+    KeysetAnswer,
+    LookupAnswer,
+    LookupRequest,
     PollAnswer,
     PollRequest,
     RightsAnswer,
     RightsRequest,
+    SnapshotManifest,
 )
 
 JSON: Final = "application/json"
 ERRORS: Final[dict[int | str, dict[str, object]]] = {
-    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 410, 413, 422, 503)
+    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 410, 413, 416, 422, 429, 503)
 }
+
+BucketName = Annotated[str, Path(pattern=r"^[a-z][0-9a-z]{0,23}$")]
+SnapshotGen = Annotated[int, Path(ge=0, lt=2**53)]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +56,7 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
     hub = hub or poll.Hub()
     ticker = poll.Ticker(central)
     told = poll.Told()
+    snapshots = Snapshots(central)
     central.database.after_write(hub.notify)
 
     @asynccontextmanager
@@ -111,6 +121,33 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
         follower = await run_in_threadpool(_follower, central, _caller(request))
         return _json(await run_in_threadpool(changes.page, central, follower, cursor))
 
+    @app.get("/v1/snapshot/{bucket}", response_model=SnapshotManifest, responses=ERRORS)
+    async def get_manifest(bucket: BucketName, request: Request) -> Response:
+        """What the newest snapshot of a bucket is; 503 with Retry-After while it is being made."""
+        await run_in_threadpool(_check_follows, central, _caller(request), bucket)
+        return _json(SnapshotManifest(manifest=await run_in_threadpool(snapshots.manifest, bucket)))
+
+    @app.get("/v1/snapshot/{bucket}/{gen}", response_class=Response, responses=ERRORS)
+    async def get_snapshot(bucket: BucketName, gen: SnapshotGen, request: Request) -> Response:
+        """Bytes of a snapshot; with Range one span of them (RFC 9110 section 14.2), of 4 MiB at most."""
+        await run_in_threadpool(_check_follows, central, _caller(request), bucket)
+        span = ranges.read_range(request.headers.get("range", ""))
+        first, last = span or (0, MAX_BYTES)
+        data, size = await run_in_threadpool(snapshots.piece, bucket, gen, first, last)
+        return ranges.answer(data, size, first, whole=span is None)
+
+    @app.post("/v1/lookup", response_model=LookupAnswer, responses=ERRORS)
+    async def post_lookup(body: LookupRequest, request: Request) -> Response:
+        """The holder of a card that the kiosk does not know; kept in a log, 429 when asked too often."""
+        caller = _caller(request)
+        await run_in_threadpool(_check_current, central, caller, even_frozen=True)
+        return _json(await run_in_threadpool(lookup.look_up, central, caller.kiosk, caller.gen, body))
+
+    @app.get("/v1/keyset", response_model=KeysetAnswer)
+    async def get_keyset() -> Response:
+        """The city's keys, for who cannot check an answer any more because they changed."""
+        return _json(KeysetAnswer(keyset=await run_in_threadpool(key_admin.signed_keyset, central)))
+
     @app.get("/v1/health", response_model=HealthAnswer)
     async def get_health() -> Response:
         """Unsigned: says only that something like central is here."""
@@ -128,6 +165,11 @@ def _follower(central: Central, caller: Caller) -> following.Follower:
     with central.database.read() as connection:
         point_id = poll.current_point(connection, caller.kiosk, caller.gen, even_frozen=True)
         return following.follower(connection, caller.kiosk, point_id)
+
+
+def _check_follows(central: Central, caller: Caller, bucket: str) -> None:
+    if bucket not in _follower(central, caller).buckets:
+        raise CentralFault("not_followed", f"{caller.kiosk} does not follow {bucket}")
 
 
 async def _tick_forever(ticker: poll.Ticker) -> None:
@@ -153,7 +195,9 @@ def _add_fault_handlers(app: FastAPI) -> None:
     async def on_fault(_: Request, fault: KioskError) -> Response:
         if status_of(fault) >= 500:
             logger.error("%s", fault)
-        return Response(error_body(fault.code, fault.message), status_of(fault), media_type=JSON)
+        retry_after_s = fault.detail.get("retry_after_s")
+        headers = None if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        return Response(error_body(fault.code, fault.message), status_of(fault), headers, media_type=JSON)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, fault: RequestValidationError) -> Response:

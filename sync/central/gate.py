@@ -23,6 +23,7 @@ from sync.central.key_rows import DeviceKey
 from sync.central.models import nonce
 from sync.central.state import Central
 from sync.signature import ENROL_KEYID, SignedBy, check_clock, seal_answer, signer_of, verify_request
+from sync.snapshot_format import MEDIA_TYPE
 from sync.wire import ANSWER_HEADER, MAX_BODY_BYTES, EnrolRequest, ErrorAnswer
 
 Scope = MutableMapping[str, Any]
@@ -31,7 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-UNSIGNED_PATHS: Final = ("/v1/health",)
+UNSIGNED_PATHS: Final = ("/v1/health", "/v1/keyset")
 ENROL_PATH: Final = "/v1/enrol"
 JOURNAL_PATH: Final = "/v1/journal"
 MIN_COMPRESSED: Final = 512
@@ -41,7 +42,12 @@ STATUS: Final = {
     "bad_signature": 401,
     "replayed": 401,
     "clock": 401,
-    "ticket_refused": 403,
+    "ticket_malformed": 403,
+    "ticket_foreign": 403,
+    "ticket_unknown": 403,
+    "ticket_expired": 403,
+    "ticket_used": 403,
+    "key_used": 403,
     "kiosk_revoked": 403,
     "kiosk_frozen": 403,
     "kiosk_stopped": 403,
@@ -191,7 +197,9 @@ class Gate:
                 status=answer.status,
                 body=body,
             ).encode()
-        coding = _coding(asked.get("accept-encoding", "")) if len(body) >= MIN_COMPRESSED else ""
+        packed_already = headers[b"content-type"] == MEDIA_TYPE.encode()
+        small = len(body) < MIN_COMPRESSED
+        coding = "" if small or packed_already else _coding(asked.get("accept-encoding", ""))
         if coding:
             body = await run_in_threadpool(_compress, coding, body)
             headers[b"content-encoding"] = coding.encode()

@@ -167,26 +167,29 @@ def save(connection: Connection, rows: Sequence[Right]) -> None:
 
 def tell(changes: FeedChanges, row: Right, kiosks: Kiosks) -> None:
     """Puts a right in its point's bucket if it was ever spent or lies elsewhere than usual, else drops it."""
+    bucket, told = point_bucket(row.point_id), row_of(row, kiosks)
+    if told is None:
+        changes.drop(bucket, "right", (row.right,))
+    else:
+        changes.put(bucket, "right", told)
+
+
+def row_of(row: Right, kiosks: Kiosks) -> tuple[Any, ...] | None:
+    """What the feed says of a right; None for one that is unspent and lies at its usual place."""
     keeper = kiosks.keeper_of(row.point_id)
     usual = keeper.id if keeper and keeper.may_hold else ""
-    bucket = point_bucket(row.point_id)
     unspent_at_home = row.last_ref is None and row.held_by in (usual, keeper.id if keeper else "")
     if unspent_at_home or row.merged_into is not None:
-        changes.drop(bucket, "right", (row.right,))
-        return
-    changes.put(
-        bucket,
-        "right",
-        (
-            row.right,
-            row.held_by,
-            kiosks.point_of(row.held_by),
-            row.quantity,
-            row.spent,
-            row.last_at,
-            row.last_point_id,
-            row.last_ref,
-        ),
+        return None
+    return (
+        row.right,
+        row.held_by,
+        kiosks.point_of(row.held_by),
+        row.quantity,
+        row.spent,
+        row.last_at,
+        row.last_point_id,
+        row.last_ref,
     )
 
 
