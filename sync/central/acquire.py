@@ -24,7 +24,9 @@ WANTED_S: Final = 60
 
 def acquire(central: Central, kiosk_id: str, gen: int, wanted: Sequence[str]) -> list[RightAnswer]:
     """What becomes of rights that a kiosk wants now: free ones are granted, others recalled."""
-    return central.database.write(partial(_acquire, central, kiosk_id, gen, wanted))
+    answers = central.database.write(partial(_acquire, central, kiosk_id, gen, wanted))
+    central.outside.keep_grants([one.grant for one in answers if one.grant is not None])
+    return answers
 
 
 def _acquire(
@@ -61,13 +63,13 @@ def _decide(
     recalls: Recalls,
 ) -> RightAnswer:
     where = kiosks.point_of(row.held_by)
+    if row.merged_into is not None:
+        return RightAnswer(right=row.right, status="closed")
     if row.left == 0:
         return RightAnswer(
             right=row.right, status="taken", point=row.last_point_id, at=row.last_at, ref=row.last_ref
         )
     if now >= row.not_after:
-        return RightAnswer(right=row.right, status="closed")
-    if row.merged_into is not None:
         return RightAnswer(right=row.right, status="closed")
     mine = row.held_by == asker.id and row.gen == gen and not row.in_doubt
     if mine and row.recall and row.wanted_by:
@@ -85,6 +87,9 @@ def _decide(
         return RightAnswer(right=row.right, status="recalled", point=where or None, kiosk=row.held_by or None)
     if not row.held_by:
         hand_over(connection, central.incarnation, asker, [row], now, changes, kiosks)
+        if row.held_by != asker.id:
+            # Withheld: central went back to a backup, and another kiosk may hold this right.
+            return RightAnswer(right=row.right, status="held")
         return _granted(central, row)
     if row.in_doubt or not kiosks.by_id[row.held_by].may_hold:
         return RightAnswer(right=row.right, status="held", point=where, kiosk=row.held_by)

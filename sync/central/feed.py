@@ -49,6 +49,10 @@ class FeedChanges:
         self._rows.setdefault(bucket_name, {})[kind, text] = None
         self._hashes.pop((bucket_name, kind, text), None)
 
+    def name_move(self, bucket_name: str, kind: str, key: Sequence[Any], move: str) -> None:
+        """Gives a row's change a move id: where what is dropped under one key is put under another."""
+        self._moves[bucket_name, kind, text_of(key)] = move
+
     def write(self, connection: Connection) -> dict[str, int]:
         """Writes what was collected; answers the rev of each bucket touched."""
         # One order for all writers, so that they queue instead of deadlocking.

@@ -13,7 +13,8 @@ from kiosk.errors import OfficerFault
 from kiosk.officer_pin import hash_pin
 from kiosk.program import Program
 from kiosk.values import Mode
-from sync.central import import_rows, kiosk_rows, placement, programs
+from sync.central import holder_merge, import_rows, kiosk_rows, mode_change, placement, programs
+from sync.central.entitlement_past import note_replaced
 from sync.central.feed import FeedChanges
 from sync.central.import_checks import Known, Unresolved, accept
 from sync.central.import_format import (
@@ -35,7 +36,6 @@ from sync.central.models import (
     kiosk,
     officer,
     point,
-    program,
 )
 from sync.central.state import Central
 from sync.wire import CITY, officer_bucket
@@ -60,7 +60,8 @@ def apply(central: Central, document: ImportDocument) -> dict[str, int]:
     write = central.database.write
     write(partial(_places, document))
     _in_batches(central, document.kiosks, _kiosks)
-    _in_batches(central, document.programs, _programs)
+    deferred: list[str] = []
+    _in_batches(central, document.programs, partial(_programs, now=central.now(), deferred=deferred))
     card_nos = {one.id: one.card_no for one in document.holders}
     newest: dict[int, int] = {}
     for one in document.cards:
@@ -71,13 +72,25 @@ def apply(central: Central, document: ImportDocument) -> dict[str, int]:
     _in_batches(central, document.guardians, _guardians)
     for cards in _batches(document.cards):
         write(partial(_cards, central.keys.nik, card_nos, cards))
-    _in_batches(central, document.entitlements, _entitlements)
+    _in_batches(central, document.entitlements, partial(_entitlements, now=central.now()))
     peppered = [(one, _pin_hash(central, one)) for one in document.officers]
     _in_batches(central, peppered, _officers)
     subjects = {one.subject for one in document.entitlements} | moved
-    placement.ensure_all(central, subjects, central.now())
+    placement.ensure_all(central, _standing(central, subjects), central.now())
     placement.place(central)
-    return {name: len(getattr(document, name)) for name in _LISTS if getattr(document, name)}
+    taken = {name: len(getattr(document, name)) for name in _LISTS if getattr(document, name)}
+    # Programs that change their mode come into force when the period that runs is over.
+    return taken | ({"deferred_programs": len(set(deferred))} if deferred else {})
+
+
+def _standing(central: Central, subjects: set[str]) -> set[str]:
+    """The subjects with those that became part of another read as that one."""
+    ids = {int(subject[1:]) for subject in subjects if subject[0] == "h"}
+    with central.database.read() as connection:
+        merged = holder_merge.merged_ids(connection, ids)
+    return {
+        f"h{merged[int(one[1:])]}" if one[0] == "h" and int(one[1:]) in merged else one for one in subjects
+    }
 
 
 _LISTS: Final = (
@@ -153,16 +166,16 @@ def _kiosks(connection: Connection, items: Sequence[Kiosk]) -> None:
     changes.write(connection)
 
 
-def _programs(connection: Connection, items: Sequence[Program]) -> None:
+def _programs(connection: Connection, items: Sequence[Program], *, now: int, deferred: list[str]) -> None:
     changes = FeedChanges()
     known = programs.all_of(connection)
     for one in items:
         if one.id in known and known[one.id].version > one.version:
             continue
-        doc = import_rows.compact(one.model_dump(mode="json", by_alias=True))
-        row = {"id": one.id, "version": one.version, "right_group": one.right_group, "doc": doc, "placed": ""}
-        import_rows.upsert(connection, program, [row])
-        changes.put(CITY, "program", (one.id, one.version, doc))
+        if mode_change.defer(connection, one, known.get(one.id), now):
+            deferred.append(one.id)
+            continue
+        mode_change.put(connection, changes, one)
     changes.write(connection)
 
 
@@ -185,6 +198,10 @@ def _holders(
         }
         for one in items
     ]
+    merged = holder_merge.merged_ids(connection, (one.id for one in items))
+    for row in rows:
+        if row["id"] in merged:
+            row["status"] = "blocked"
     moved = import_rows.drop_moved(connection, changes, rows)
     import_rows.upsert(connection, holder, rows)
     import_rows.tell_holders(connection, changes, nik_key, (one.id for one in items))
@@ -234,6 +251,10 @@ def _cards(nik_key: bytes, card_nos: dict[int, str], items: Sequence[Card], conn
         }
         for one in items
     ]
+    merged = holder_merge.merged_ids(connection, (one.holder_id for one in items))
+    for row in rows:
+        if row["holder_id"] in merged and row["status"] == "active":
+            row["status"], row["since"] = "replaced", row["issued"]
     import_rows.upsert(connection, card, rows)
     for row in rows:
         import_rows.tell_card(changes, row)
@@ -244,7 +265,7 @@ def _cards(nik_key: bytes, card_nos: dict[int, str], items: Sequence[Card], conn
     changes.write(connection)
 
 
-def _entitlements(connection: Connection, items: Sequence[Entitlement]) -> None:
+def _entitlements(connection: Connection, items: Sequence[Entitlement], *, now: int) -> None:
     changes = FeedChanges()
     query = select(entitlement.c.id, entitlement.c.version)
     known = {
@@ -265,6 +286,8 @@ def _entitlements(connection: Connection, items: Sequence[Entitlement]) -> None:
         for one in items
         if known.get(one.id, 0) <= one.version
     ]
+    rows = holder_merge.read_subjects(connection, rows)
+    note_replaced(connection, rows, now)
     import_rows.upsert(connection, entitlement, rows)
     import_rows.tell_entitlements(connection, changes, (str(row["subject"]) for row in rows))
     changes.write(connection)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, func, select
 from kiosk import cose, journal_format
 from kiosk.errors import OfficerFault
 from sync.central import feed, migration
+from sync.central.flags import EXPOSURE
 from sync.central.models import (
     bucket,
     case,
@@ -31,6 +32,7 @@ def status(central: Central) -> dict[str, Any]:
         held = select(func.count()).select_from(rights)
         quarantined = select(func.count()).select_from(journal).where(journal.c.quarantine != "")
         codes = select(case.c.code, func.count().label("number")).group_by(case.c.code)
+        exposures = select(func.count()).select_from(case).where(case.c.code == EXPOSURE)
         states = select(kiosk.c.state, func.count().label("number")).group_by(kiosk.c.state)
         return {
             "mode": str(central.mode),
@@ -44,13 +46,18 @@ def status(central: Central) -> dict[str, Any]:
             "rights": {
                 "all": _count(connection, rights),
                 "held": connection.execute(held.where(rights.c.held_by != "")).scalar_one(),
-                "in_doubt": connection.execute(held.where(rights.c.in_doubt.is_(True))).scalar_one(),
+                "in_doubt": connection.execute(
+                    held.where(rights.c.in_doubt.is_(True), rights.c.not_after > central.now())
+                ).scalar_one(),
                 "recalled": connection.execute(held.where(rights.c.recall.is_(True))).scalar_one(),
             },
             "pickups": _count(connection, pickup),
             "records": _count(connection, journal),
             "quarantined": connection.execute(quarantined).scalar_one(),
-            "cases": {row.code: row.number for row in connection.execute(codes)},
+            "cases": {
+                row.code: row.number for row in connection.execute(codes.where(case.c.code != EXPOSURE))
+            },
+            "exposures": connection.execute(exposures).scalar_one(),
             "feed_rows": feed.row_count(connection),
             "buckets": {row.name: row.rev for row in connection.execute(select(bucket.c.name, bucket.c.rev))},
         }

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, func, select, update
 
 from kiosk.period import right_key, start_of_day
 from kiosk.program import Program
-from sync.central import programs, right_rows, rights
+from sync.central import mode_change, programs, recovery, right_rows, rights
 from sync.central.feed import FeedChanges
 from sync.central.models import entitlement, holder, program
 from sync.central.models import rights as rights_table
@@ -50,6 +50,7 @@ def place(central: Central) -> int:
     Answers how many grants were made.
     """
     now = central.now()
+    mode_change.bring_due(central, now)
     for program_id, wanted in _unplaced(central, now).items():
         _make_for(central, program_id, now)
         central.database.write(partial(_mark_placed, program_id, wanted))
@@ -168,8 +169,10 @@ def _grant_some(central: Central, keeper_id: str, now: int, connection: Connecti
     keeper = kiosks.by_id[keeper_id]
     if not keeper.may_hold or kiosks.keeper_of(keeper.point_id) != keeper:
         return 0
-    free = connection.execute(_free_at(keeper.point_id, now, RIGHTS_PER_WRITE))
-    rows = [right_rows.of_row(row) for row in free.mappings()]
+    free = _free_at(keeper.point_id, now, RIGHTS_PER_WRITE)
+    if recovery.is_pending(connection):
+        free = free.where(rights_table.c.mode == recovery.TOLERATE)
+    rows = [right_rows.of_row(row) for row in connection.execute(free).mappings()]
     changes = FeedChanges()
     rights.hand_over(connection, central.incarnation, keeper, rows, now, changes, kiosks)
     changes.write(connection)
@@ -211,7 +214,7 @@ def _plans(connection: Connection, subjects: list[str], now: int) -> dict[str, _
                     continue
                 key = right_key(row.subject, one.right_group, period.key)
                 plan = plans.setdefault(key, _Plan(homes[row.subject], one.mode))
-                plan.terms.append([one.id, one.version, row.id, row.version, row.quantity])
+                _add_term(plan, [one.id, one.version, row.id, row.version, row.quantity])
                 plan.quantity = max(plan.quantity, row.quantity)
                 plan.not_before = min(plan.not_before, begins)
                 plan.not_after = max(plan.not_after, ends)
@@ -234,6 +237,16 @@ def home_points(connection: Connection, subjects: Iterable[str]) -> dict[str, in
         query = select(holder.c.family_id, holder.c.point_id).where(holder.c.id.in_(heads.scalar_subquery()))
         homes |= {f"f{row.family_id}": row.point_id for row in connection.execute(query)}
     return homes
+
+
+def _add_term(plan: _Plan, term: list[str | int]) -> None:
+    """Adds a term; of two of one program, as a merge of two holders may leave, the larger one stands."""
+    for at, other in enumerate(plan.terms):
+        if other[0] == term[0]:
+            if int(term[4]) > int(other[4]):
+                plan.terms[at] = term
+            return
+    plan.terms.append(term)
 
 
 def _validity(valid_from: str, valid_until: str | None, one: Program) -> tuple[int, int]:
