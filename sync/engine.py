@@ -22,7 +22,7 @@ from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
 from kiosk.grant import Grant, digest_of, open_grant
 from kiosk.journal import Identity, Journal
-from kiosk.keyset import KeySet
+from kiosk.keyset import MAX_UNIX, KeySet
 from kiosk.ledger import Ledger
 from kiosk.rights import (
     GrantOutcome,
@@ -58,6 +58,8 @@ STOPS = {
 """Central's signed refusals that end dispensing, and what the ledger keeps of each."""
 FORGOTTEN_MS = 10 * 60 * 1000
 """A right that a tap brought here so long ago, and that nobody used, belongs to no visit any more."""
+MOST_AHEAD_S = 24 * 3600
+"""A keyset that says it was issued so long after central's signed time is none to go by."""
 MOST_ORPHANS = 500
 """Released in one round; the others in the next."""
 MOST_POLLS = 200
@@ -88,7 +90,7 @@ class SyncEngine:
         keyset: Callable[[], KeySet],
         clock: Clock,
         *,
-        take_keyset: Callable[[bytes], None],
+        take_keyset: Callable[[bytes, int], object],
         upkeep: Upkeep | None = None,
     ) -> None:
         self.home = home
@@ -103,6 +105,7 @@ class SyncEngine:
         self._take_keyset = take_keyset
         self._refused: list[str] = []
         """Codes of what central sent and this kiosk set aside, to be told at the next poll."""
+        self._refused_keyset = ""
         self._upkeep = upkeep
         self._orphans_due = True
         """Rights or holders have come or gone since orphans were last looked for, or none has looked yet."""
@@ -310,16 +313,25 @@ class SyncEngine:
         )
         self._orphans_due = self._orphans_due or rows > 0
         note_covers(self.caches.current(), acked)
-        doc = self.caches.current().keyset_doc()
-        if doc:
-            try:
-                data = base64.b64decode(doc, validate=True)
-            except (binascii.Error, ValueError):
-                raise CentralFault(
-                    "keyset_refused", "the feed's key set is not Base64", why="content"
-                ) from None
-            self._take_keyset(data)
+        self._take_keyset_in(self.caches.current().keyset_doc())
         return rows
+
+    def _take_keyset_in(self, doc: str) -> None:
+        """Takes the feed's keyset. One that is refused is told once, and holds up nothing."""
+        if not doc or doc == self._refused_keyset:
+            return
+        time = self.client.central_time
+        latest = time.time_ms // 1000 + MOST_AHEAD_S if time else MAX_UNIX
+        try:
+            self._take_keyset(base64.b64decode(doc, validate=True), latest)
+        except (binascii.Error, ValueError):
+            log.warning("the feed's keyset is not Base64")
+        except CentralFault as fault:
+            log.warning("the feed's keyset is refused: %s", fault.message)
+        else:
+            return
+        self._refused_keyset = doc
+        self._refused.append("keyset_refused")
 
     def heed(self, fault: CentralFault) -> None:
         """Leaves word that central failed, and does what a signed refusal asks for."""

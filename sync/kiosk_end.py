@@ -45,12 +45,13 @@ def make_client(home: Home, address: CentralAddress, clock: Clock) -> CentralCli
         identity.kiosk,
         identity.gen,
         identity.key,
-        lambda kid: home.keyset().central_key(kid),
+        lambda kid: home.keyset().speaking_key(kid),
         clock,
         timeout_s=address.timeout_s,
         ca_file=address.ca_file,
         proxy=address.proxy,
         other_keys=home.signers,
+        take_keyset=home.take_keyset,
     )
 
 
@@ -80,5 +81,11 @@ def make_rights(
 ) -> CentralRights:
     """The screen's source of rights."""
     return CentralRights(
-        home.ledger, lambda: make_client(home, address, clock), home.identity(), home.keyset, clock, wake_sync
+        home.ledger,
+        lambda: make_client(home, address, clock),
+        home.identity(),
+        home.keyset,
+        clock,
+        wake_sync,
+        open_caches=home.caches,
     )

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from kiosk.errors import CentralFault, KioskError
 from kiosk.values import Mode
-from sync.central import acquire, changes, enrol, following, intake, key_admin, lookup, poll, ranges
+from sync.central import acquire, changes, enrol, following, intake, key_admin, lookup, poll, ranges, recovery
 from sync.central.gate import Caller, Gate, error_body, status_of
 from sync.central.snapshots import Snapshots
 from sync.central.state import Central
@@ -28,6 +28,8 @@ from sync.wire import (
     EnrolRequest,
     ErrorAnswer,
     HealthAnswer,
+    HoldingsAnswer,
+    HoldingsRequest,
     JournalAnswer,
     JournalRequest,
     KeysetAnswer,
@@ -111,6 +113,7 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
             answer, at_once = await run_in_threadpool(poll.look, central, caller.kiosk, body, told)
             left = until - asyncio.get_running_loop().time()
             if at_once or left <= 0 or hub.closed:
+                await run_in_threadpool(central.outside.keep_answer, answer.grants, answer.slices)
                 told.remember(caller.kiosk, answer, central.now())
                 return _json(answer)
             await hub.wait(min(left, poll.WAKE_S))
@@ -147,6 +150,13 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
     async def get_keyset() -> Response:
         """The city's keys, for who cannot check an answer any more because they changed."""
         return _json(KeysetAnswer(keyset=await run_in_threadpool(key_admin.signed_keyset, central)))
+
+    @app.post("/v1/holdings", response_model=HoldingsAnswer, responses=ERRORS)
+    async def post_holdings(body: HoldingsRequest, request: Request) -> Response:
+        """What a kiosk holds, asked for after central went back to a backup."""
+        caller = _caller(request)
+        await run_in_threadpool(_check_current, central, caller)
+        return _json(await run_in_threadpool(recovery.take, central, caller.kiosk, caller.gen, body))
 
     @app.get("/v1/health", response_model=HealthAnswer)
     async def get_health() -> Response:

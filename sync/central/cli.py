@@ -29,6 +29,7 @@ from sync.central import (
     officer_rows,
     overview,
     placement,
+    recovery_commands,
     rights_commands,
     state,
 )
@@ -68,6 +69,9 @@ def _central(options: argparse.Namespace) -> Central:
     url = options.database or os.environ.get(DATABASE_VARIABLE) or state.default_url(home)
     if options.run is _init:
         return state.init(home, url, Mode(options.mode))
+    if opens := getattr(options, "opens", None):
+        opened: Central = opens(home, url, options)
+        return opened
     return state.open_central(home, url)
 
 
@@ -294,6 +298,8 @@ def _parser() -> argparse.ArgumentParser:
     rights_commands.register(add, group, commands)
 
     journal_commands.register(add, group)
+
+    recovery_commands.register(commands, add, group)
     return parser
 
 

@@ -11,7 +11,7 @@ from kiosk import enrolment
 from kiosk.enrolment import Enrolment
 from kiosk.errors import CentralFault
 from kiosk.journal_format import ZERO_HASH
-from sync.central import kiosk_rows, rights, settings
+from sync.central import key_admin, kiosk_rows, rights, settings
 from sync.central.feed import FeedChanges
 from sync.central.models import kiosk, kiosk_gen, point, ticket
 from sync.central.right_rows import ACTIVE
@@ -33,12 +33,18 @@ def enrol(central: Central, request: EnrolRequest) -> EnrolAnswer:
     """Enrols the machine that holds ``request.public``; its signature has been checked.
 
     Each enrolment is a new generation: what older ones hold goes in doubt. The same ticket with the same key
-    answers the same again, since an answer may be lost. Raises CentralFault ``ticket_refused``.
+    answers the same again, since an answer may be lost. Raises CentralFault ``ticket_malformed``,
+    ``ticket_foreign``, ``ticket_unknown``, ``ticket_expired``, ``ticket_used``, ``key_used``.
     """
     try:
         code = enrolment.normalise_ticket(request.ticket)
     except ValueError:
-        raise CentralFault("ticket_refused", "not an enrolment ticket") from None
+        raise CentralFault("ticket_malformed", "not an enrolment ticket") from None
+    root = key_admin.signing_root(central)
+    if not enrolment.ticket_fingerprint_holds(code, root):
+        raise CentralFault(
+            "ticket_foreign", "the ticket was made by another central, or for another root key"
+        )
     hashed = kiosk_rows.ticket_hash(code)
     found = central.database.write(partial(_enrol, hashed, request.public, central.now()))
     document = Enrolment(
@@ -51,10 +57,12 @@ def enrol(central: Central, request: EnrolRequest) -> EnrolAnswer:
         incarnation=central.incarnation,
     )
     keys = central.keys
+    signed = enrolment.make(document, keys.central.private, keys.central.kid)
+    central.outside.keep_enrolment(signed, hashed)
     return EnrolAnswer(
-        enrolment=enrolment.make(document, keys.central.private, keys.central.kid),
+        enrolment=signed,
         keyset=found.keyset,
-        roots=[keys.root1.public, keys.root2.public],
+        roots=sorted(keys.roots, key=lambda one: one != root),
         central_kid=keys.central.kid,
         pepper=keys.pepper,
         settings={"point": found.point_name, "counter": found.counter},
@@ -64,7 +72,7 @@ def enrol(central: Central, request: EnrolRequest) -> EnrolAnswer:
 def _enrol(hashed: bytes, public: bytes, now: int, connection: Connection) -> _Place:
     row = connection.execute(select(ticket).where(ticket.c.hash == hashed)).first()
     if row is None:
-        raise CentralFault("ticket_refused", "no such ticket")
+        raise CentralFault("ticket_unknown", "no such ticket")
     gen = row.used_gen
     if gen is None:
         gen = _new_generation(connection, row.kiosk, hashed, public, now, row.expires_at)
@@ -75,9 +83,9 @@ def _new_generation(
     connection: Connection, kiosk_id: str, hashed: bytes, public: bytes, now: int, expires_at: int
 ) -> int:
     if now >= expires_at:
-        raise CentralFault("ticket_refused", "the ticket is too old")
+        raise CentralFault("ticket_expired", "the ticket is too old")
     if connection.execute(select(kiosk_gen.c.kiosk).where(kiosk_gen.c.public == public)).first():
-        raise CentralFault("ticket_refused", "a generation begins with a new key")
+        raise CentralFault("key_used", "a generation begins with a new key")
     raised = update(kiosk).where(kiosk.c.id == kiosk_id)
     raised = raised.values(gen=kiosk.c.gen + 1, state=ACTIVE, frozen_why="")
     gen = int(connection.execute(raised.returning(kiosk.c.gen)).scalar_one())
@@ -113,7 +121,7 @@ def _place_of(connection: Connection, kiosk_id: str, gen: int, public: bytes) ->
         .where(kiosk.c.id == kiosk_id, kiosk_gen.c.gen == gen)
     ).one()
     if bytes(row.public) != public or row.gen != gen:
-        raise CentralFault("ticket_refused", "the ticket was used already")
+        raise CentralFault("ticket_used", "the ticket was used already")
     name = connection.execute(select(point.c.name).where(point.c.id == row.point_id)).scalar() or ""
     keyset = from_base64(settings.get(connection, "keyset"))
     return _Place(kiosk_id, gen, row.point_id, row.counter, name, row.enrolled_at, keyset)

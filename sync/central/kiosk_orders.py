@@ -97,7 +97,7 @@ def order_of(connection: Connection, kiosk_id: str, gen: int) -> Order | None:
     ).first()
     if row is None:
         return None
-    stands = row.state == kiosk_rows.REVOKED if row.what == kiosk_rows.REVOKE else row.frozen_why == STOPPED
+    stands = row.state == REVOKED if row.what == kiosk_rows.REVOKE else row.frozen_why == STOPPED
     return Order(row.what, row.done) if stands else None
 
 

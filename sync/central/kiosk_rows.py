@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from kiosk.enrolment import make_ticket
 from kiosk.errors import OfficerFault
-from sync.central import rights
+from sync.central import key_admin, rights
 from sync.central.feed import FeedChanges
 from sync.central.models import kiosk, kiosk_gen, kiosk_order, point, ticket
 from sync.central.right_rows import FROZEN, NEW, REVOKED
@@ -78,7 +78,7 @@ def insert_kiosk(connection: Connection, kiosk_id: str, point_id: int, counter: 
 
 def new_ticket(central: Central, kiosk_id: str) -> str:
     """A one-time enrolment code, good for TICKET_HOURS. Raises OfficerFault ``unknown_kiosk``."""
-    code = make_ticket(central.keys.root1.public)
+    code = make_ticket(key_admin.signing_root(central))
     central.database.write(partial(_add_ticket, kiosk_id, code, central.now()))
     return code
 

@@ -14,7 +14,17 @@ from typing import Final
 from sqlalchemy import Connection, delete, select, update
 
 from kiosk.errors import CentralFault
-from sync.central import changes, following, kiosk_orders, orders, placement, rights, stock
+from sync.central import (
+    changes,
+    following,
+    key_renewal,
+    kiosk_orders,
+    orders,
+    placement,
+    recovery,
+    rights,
+    stock,
+)
 from sync.central.models import kiosk, kiosk_gen, nonce
 from sync.central.right_rows import FROZEN, REVOKED
 from sync.central.state import Central
@@ -57,6 +67,7 @@ class Ticker:
             made = placement.place(self._central)
             if made:
                 logger.info("placed %d rights", made)
+            key_renewal.renew(self._central)
             self._central.database.write(partial(_forget_nonces, now), quiet=True)
         finally:
             self._lock.release()
@@ -190,6 +201,7 @@ def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> t
         recalls = rights.recalled(connection, kiosk_id, request.gen, MAX_RIGHTS)
         voids = orders.voids_for(connection, kiosk_id)
         slices = stock.waiting(central, connection, kiosk_id, request.gen)
+        asked = recovery.is_asked(connection, kiosk_id, request.gen)
     some = held[:MAX_GRANTS]
     answer = PollAnswer(
         changes_waiting=waiting,
@@ -201,6 +213,7 @@ def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> t
         time_ms=int(central.clock() * 1000),
         incarnation=central.incarnation,
         acked_seq=row.acked_seq,
+        report_wanted=asked,
         slices=slices,
         voids=voids,
     )
@@ -209,7 +222,8 @@ def look(central: Central, kiosk_id: str, request: PollRequest, told: Told) -> t
 
 
 def _orders_in(answer: PollAnswer) -> list[str]:
-    return [one.ref for one in answer.voids] + [hashlib.sha256(one).hexdigest() for one in answer.slices]
+    names = [one.ref for one in answer.voids] + [hashlib.sha256(one).hexdigest() for one in answer.slices]
+    return [*names, "report"] if answer.report_wanted else names
 
 
 def _disagrees(connection: Connection, kiosk_id: str, request: PollRequest, grant_rev: int) -> bool:

@@ -110,12 +110,12 @@ def test_a_central_that_is_another_citys(town: Town) -> None:
     """A ticket of this city is no use at another's central, and the machine stays as it was."""
     other = Town(town.home / "elsewhere")
     assert other.central("init", "--mode", "demonstration").code == 0
-    ticket = make_ticket((other.central_home / "keys" / "root1.key").read_bytes())
+    ticket = make_ticket((other.central_home / "keys" / "root1.pub").read_bytes())
     kiosk = town.kiosk("IRM1")
     town.start_central()
     fresh = town.kiosk("FRESH")
     outcome = fresh.run("enrol", ticket, "--central", town.url)
-    assert (outcome.code, outcome.fault) == (1, "ticket_refused")
+    assert (outcome.code, outcome.fault) == (1, "ticket_foreign")
     assert fresh.run("status").fault == "not_enrolled"
     other.start_central()
     kiosk.url = other.url

@@ -37,20 +37,32 @@ async def test_a_lost_answer_can_be_had_again_and_nobody_elses(central: Central,
     assert again.json() == first.json()
     thief = PlainKiosk(fresh.http, fresh.clock)
     refused = await thief.enrol_with(ticket)
-    assert (refused.status_code, refused.json()["code"]) == (403, "ticket_refused")
+    assert (refused.status_code, refused.json()["code"]) == (403, "ticket_used")
 
 
-@pytest.mark.parametrize("ticket", ["", "nonsense", "AAAA-BBBB-CCCC-DDDD-00000000", "x" * 65])
-async def test_other_tickets_are_refused(fresh: PlainKiosk, ticket: str) -> None:
+@pytest.mark.parametrize(
+    ("ticket", "code"),
+    [
+        ("", "body_invalid"),
+        ("x" * 65, "body_invalid"),
+        ("nonsense", "ticket_malformed"),
+        ("AAAA-BBBB-CCCC-DDDD-00000000", "ticket_foreign"),
+        ("AAAA-BBBB-CCCC-DDDD-", "ticket_unknown"),
+    ],
+)
+async def test_other_tickets_are_told_apart(
+    central: Central, fresh: PlainKiosk, ticket: str, code: str
+) -> None:
+    if code == "ticket_unknown":
+        ticket += kiosk_rows.new_ticket(central, "AAA1")[-8:]
     response = await fresh.enrol_with(ticket)
-    assert response.status_code in (403, 422)
-    assert response.json()["code"] in ("ticket_refused", "body_invalid")
+    assert (response.status_code, response.json()["code"]) == (422 if code == "body_invalid" else 403, code)
 
 
 async def test_a_ticket_grows_too_old(central: Central, fresh: PlainKiosk, clock: Clock) -> None:
     ticket = kiosk_rows.new_ticket(central, "AAA1")
     clock.now += kiosk_rows.TICKET_HOURS * 3600
-    assert (await fresh.enrol_with(ticket)).json()["code"] == "ticket_refused"
+    assert (await fresh.enrol_with(ticket)).json()["code"] == "ticket_expired"
 
 
 async def test_enrolment_is_signed_by_the_key_it_brings(central: Central, fresh: PlainKiosk) -> None:
@@ -82,7 +94,7 @@ async def test_a_new_generation_puts_old_grants_in_doubt(
 
 async def test_a_key_begins_one_generation_only(central: Central, keeper: PlainKiosk) -> None:
     response = await keeper.enrol_with(kiosk_rows.new_ticket(central, "AAA2"))
-    assert response.json()["code"] == "ticket_refused"
+    assert response.json()["code"] == "key_used"
 
 
 async def test_a_revoked_kiosk_may_push_and_nothing_else(central: Central, keeper: PlainKiosk) -> None:

@@ -463,15 +463,18 @@ def test_a_damaged_cache_is_loaded_anew_by_the_next_round(
     assert central.polls[-1].cursor == ""
 
 
+@pytest.mark.expects_log("keyset")
 @pytest.mark.parametrize("doc", ["!", base64.b64encode(b"no keyset").decode()])
-def test_a_key_set_that_no_root_signed_is_refused_after_the_rest_was_taken(
+def test_a_key_set_that_no_root_signed_is_told_once_and_holds_up_nothing(
     world: World, central: FakeCentral, engine: SyncEngine, doc: str
 ) -> None:
     central.feed.put("city", "keyset", 1, doc)
-    with pytest.raises(CentralFault) as fault:
+    for _ in range(3):
         engine.sync_now()
-    assert fault.value.code == "keyset_refused"
+        engine.fetch_changes()
     assert engine.caches.current().count("holder") == 1
+    assert [poll.health.get("refused") for poll in central.polls] == [None, ["keyset_refused"], None]
+    assert world.home.keyset().issued == world.city.keyset.issued
 
 
 def test_data_is_not_called_current_while_changes_wait(
