@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.town_fixtures import any_town, clocked_town, shared_folder, town, town_template
-from tests.faults.faulty_disk import CompilerMissing, FaultyDisk, build
+from tests.faults.faulty_disk import CompilerMissing, FaultyDisk, Under, build
 
 __all__ = ["any_town", "clocked_town", "town", "town_template"]
 
@@ -23,6 +22,6 @@ def shim(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture
-def disk_under(shim: Path, tmp_path: Path) -> Callable[[Path], FaultyDisk]:
+def disk_under(shim: Path, tmp_path: Path) -> Under:
     """Puts a faulty disk under a folder."""
     return lambda folder: FaultyDisk(shim, folder, tmp_path / f"{folder.name}.image")

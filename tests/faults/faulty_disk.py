@@ -10,7 +10,7 @@ import shutil
 import stat
 import struct
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +133,9 @@ class FaultyDisk:
     def _image_of(self, path: Path) -> Path:
         return self._image / _identity(path)
 
+
+Under = Callable[[Path], FaultyDisk]
+"""Puts a faulty disk under a folder."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD, _AT_SYMLINK_NOFOLLOW, _STATX_BASIC_STATS, _STATX_BTIME = -100, 0x100, 0x7FF, 0x800

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import random
 import signal
 import subprocess
 import time
@@ -12,6 +12,9 @@ import pytest
 
 from tests.e2e.town import CHECK, CHILD, FARMER, FERTILISER, KIOSK, MOTHER, RICE, ROOT, KioskAt, Town
 from tests.faults.counter_work import counter_of, dispensed, journal_of, state_of
+from tests.faults.counting import HandOuts, agree
+from tests.faults.faulty_disk import Under
+from tests.faults.shifts import seeded, shift, sort_out
 
 pytestmark = pytest.mark.slow
 
@@ -43,18 +46,14 @@ def wait_for_growth(kiosk: KioskAt, process: subprocess.Popen[bytes], times: int
         seen = now
 
 
-def test_killed_at_random_points(town: Town) -> None:
-    """Anywhere in its life, or as its writes to the ledger begin to land."""
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
-    kiosk = town.kiosk("IRM1")
+def kills_of_the_command(town: Town, pairs: tuple[tuple[str, str], ...]) -> None:
+    """``confirm`` killed anywhere in its life, or as its writes to the ledger begin to land."""
+    kiosk, handed, rng = town.kiosk("IRM1"), HandOuts(), seeded("killed")
     began = time.monotonic()
     kiosk.status()
     life_s = 1.5 * (time.monotonic() - began)
-    answered: set[tuple[str, str]] = set()
     killed = 0
-    for index, (card, program) in enumerate(PAIRS):
+    for index, (card, program) in enumerate(pairs):
         with kiosk.start(*kiosk.confirm_words(card, program), officer="rina") as process:
             if index % 3:
                 wait_for_growth(kiosk, process, rng.randint(1, 8))
@@ -65,36 +64,78 @@ def test_killed_at_random_points(town: Town) -> None:
             said, _ = process.communicate()
             killed += process.returncode == -signal.SIGKILL
         if b'"ref"' in said:
-            answered.add((card, program))
+            ref = json.loads(said)["ref"]
+            handed.add(ref, next(one["right"] for one in dispensed(kiosk) if one["ref"] == ref))
     assert killed
-
-    verified = kiosk.verify()
-    assert verified.code == 0, verified.answer
+    assert kiosk.verify().code == 0
     records = dispensed(kiosk)
     assert len({record["right"] for record in records}) == len(records), "a right was handed out twice"
-    recorded = {(record["card"], record["program"]): record["ref"] for record in records}
-    assert answered <= recorded.keys(), "what was said to be recorded is not"
+    seen = {(record["card"], record["program"]): record["ref"] for record in records}
     # Whoever was interrupted comes again: what is recorded is taken, everything else can be handed out.
     with counter_of(kiosk) as counter:
-        taken = {pair for pair in PAIRS if state_of(counter, *pair) == "taken"}
-        unshown = {pickup.ref for pickup in counter.unshown()}
-    assert taken == recorded.keys()
-    assert {ref for pair, ref in recorded.items() if pair not in answered} <= unshown
-    left = next(pair for pair in (*PAIRS, (FARMER, "benih-padi")) if pair not in recorded or pair == PAIRS[0])
-    again = kiosk.confirm(*left)
-    assert again.fault == ("already_taken" if left in recorded else "")
+        assert {pair for pair in pairs if state_of(counter, *pair) == "taken"} == seen.keys()
+    sort_out(kiosk, handed)
+    finish("confirm killed", killed, handed, town)
 
+
+def kills_at_the_counter(town: Town, disk_under: Under, tries: int) -> None:
+    """Killed before any of the operations by which it changes its files."""
+    kiosk, handed, rng = town.kiosk("IRM1"), HandOuts(), seeded("killed")
+    disk = disk_under(kiosk.home)
+    killed = 0
+    for _ in range(tries):
+        pickups = rng.randint(1, 2)
+        done = shift(
+            kiosk,
+            handed,
+            rng.randrange(2**32),
+            pickups,
+            rng.randint(0, pickups),
+            disk=disk.environment(kill_at=rng.randint(1, 42 + 28 * pickups)),
+        )
+        assert done.code in (0, -signal.SIGKILL), done
+        killed += done.code != 0
+        sort_out(kiosk, handed)
+    assert killed > tries // 2
+    assert kiosk.verify().code == 0
+    finish("kill -9 at the counter", killed, handed, town)
+
+
+def finish(fault: str, tries: int, handed: HandOuts, town: Town) -> None:
+    """Central comes back and has what was handed out."""
+    kiosk = town.kiosk("IRM1")
     town.start_central()
     assert kiosk.sync().answer["waiting"] == 0
+    agree(fault, tries, handed, town)
     books = town.books()
     assert books.of("IRM1") == journal_of(kiosk).hashes
-    assert {(one.card, one.program) for one in books.handed} == recorded.keys() | {left}
     assert books.cases == []
+
+
+def test_the_command_is_killed(town: Town) -> None:
+    kills_of_the_command(town, PAIRS[:4])
+
+
+def test_killed_at_the_counter(town: Town, disk_under: Under) -> None:
+    kills_at_the_counter(town, disk_under, 5)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(3))
+def test_the_command_is_killed_often(town: Town, part: int) -> None:
+    kills_of_the_command(town, PAIRS[part:])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(4))
+def test_killed_at_the_counter_often(town: Town, disk_under: Under, part: int) -> None:
+    """Four towns, so that there is always somebody who has something to collect."""
+    kills_at_the_counter(town, disk_under, 50)
 
 
 def test_killed_between_recorded_and_shown(town: Town) -> None:
     """The pickup is recorded and the answer never came out: an officer says whether it was handed over."""
-    kiosk = town.kiosk("IRM1")
+    kiosk, refs = town.kiosk("IRM1"), []
     for card, program, handed_over in ((MOTHER, CHECK, True), (MOTHER, RICE, False)):
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -111,6 +152,7 @@ def test_killed_between_recorded_and_shown(town: Town) -> None:
         os.close(writing)
 
         ref = dispensed(kiosk)[-1]["ref"]
+        refs.append(ref)
         assert kiosk.status()["unshown"] == [ref]
         assert kiosk.confirm(card, program).fault == "already_taken"
         with counter_of(kiosk) as counter:
@@ -121,6 +163,9 @@ def test_killed_between_recorded_and_shown(town: Town) -> None:
 
     town.start_central()
     assert kiosk.sync().answer["waiting"] == 0
+    handed = HandOuts()
+    handed.add(refs[0], kiosk.row(MOTHER, CHECK)["right"])
+    agree("killed between recorded and shown", 2, handed, town)
     books = town.books()
     assert [(one.card, one.program) for one in books.handed] == [(MOTHER, CHECK)]
     assert (books.types["dispense"], books.types["void"]) == (2, 1)

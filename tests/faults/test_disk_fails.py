@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from tests.e2e.town import Town
 from tests.faults.counter_work import journal_of
 from tests.faults.counting import HandOuts, agree
-from tests.faults.faulty_disk import FaultyDisk
+from tests.faults.faulty_disk import Under
 from tests.faults.shifts import seeded, shift, sort_out
 
 pytestmark = pytest.mark.slow
-
-Under = Callable[[Path], FaultyDisk]
 
 
 def failing_syncs(town: Town, disk_under: Under, tries: int) -> None:

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ import pytest
 from tests.e2e.town import Town
 from tests.faults.counter_work import journal_of
 from tests.faults.counting import HandOuts, agree
-from tests.faults.faulty_disk import FaultyDisk
+from tests.faults.faulty_disk import Under
 from tests.faults.shifts import seeded, shift, sort_out
 
 pytestmark = pytest.mark.slow
 
-Under = Callable[[Path], FaultyDisk]
 COMMITS = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)

@@ -1,7 +1,7 @@
 """Central against its own OpenAPI document: generated requests, some signed by a real kiosk, most not.
 
-Whatever arrives, central answers within its schema and never with an error of its own; without a valid signature
-nothing is written.
+Whatever arrives, central answers within its schema and never with an error of its own; without a valid
+signature nothing is written.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Caller:
             counted = [
                 select(literal(name), func.count()).select_from(table(name)) for name in metadata.tables
             ]
-            return {name: count for name, count in connection.execute(union_all(*counted))}
+            return {row[0]: row[1] for row in connection.execute(union_all(*counted))}
 
     def contents(self) -> dict[str, list[Any]]:
         """Every row of every table."""
@@ -255,8 +255,24 @@ VALUES = st.recursive(
 DETAILS = st.dictionaries(
     st.one_of(
         st.sampled_from(
-            ["spends", "entitlement", "collector", "checks", "goods", "restores", "upto", "public", "what"]
-            + ["slice", "quantity", "tolerated", "within_grant", "from_ms", "to_ms", "supervisor"]
+            [
+                "spends",
+                "entitlement",
+                "collector",
+                "checks",
+                "goods",
+                "restores",
+                "upto",
+                "public",
+                "what",
+                "slice",
+                "quantity",
+                "tolerated",
+                "within_grant",
+                "from_ms",
+                "to_ms",
+                "supervisor",
+            ]
         ),
         st.text(max_size=10),
     ),
