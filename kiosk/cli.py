@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from config.load import Loaded, home_folder
-from kiosk import journal_commands, rights_commands
+from kiosk import enrol_commands, journal_commands, rights_commands
 from kiosk.command_line import Command, make_parser
 from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
 from kiosk.errors import KioskError, OfficerFault
@@ -52,11 +52,16 @@ def run_enrol(arguments: argparse.Namespace) -> int:
     from kiosk.clock import SystemClock
     from sync.enrolling import enrol
 
+    def read_code(prefix: str) -> str:
+        from drivers.qr_text import read_code as read
+
+        return read(device_to_read(loaded, "qr", arguments.device), prefix, arguments.timeout)
+
     loaded = settings_or_fault()
     address = central_address(loaded)
     bundle = enrol(
         loaded.home,
-        arguments.ticket,
+        enrol_commands.ticket_of(arguments, read_code),
         arguments.central,
         SystemClock(),
         ca_file=address.ca_file,
@@ -345,6 +350,7 @@ COMMANDS: Mapping[str, Command] = {
     "cards": run_cards,
     "virtual": run_virtual,
     **rights_commands.commands(open_counter, tell),
+    **enrol_commands.commands(open_counter, tell),
 }
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kiosk import rights_commands
+from kiosk import enrol_commands, rights_commands
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -25,6 +25,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     _add_desk(add)
     _add_records(add)
     rights_commands.add_words(add)
+    enrol_commands.add_words(add)
     _add_demonstration(add)
     return parser
 
@@ -54,9 +55,6 @@ class _Adder:
 
 
 def _add_kiosk(add: _Adder) -> None:
-    enrolling = add("enrol", "enrol this machine with a one-time ticket")
-    enrolling.add_argument("ticket")
-    enrolling.add_argument("--central", required=True, metavar="URL", help="central's address")
     add("run", "open the kiosk window and supervise readers and sync")
     add.group("read", "read cards; events as JSON lines")
     for kind in ("nfc", "qr"):

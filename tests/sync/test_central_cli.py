@@ -51,7 +51,9 @@ def test_nothing_works_before_init(shell: Shell) -> None:
 
 def test_init_makes_keys_once_and_the_mode_stays(shell: Shell) -> None:
     assert shell("init")["mode"] == "production"
-    keys = sorted((shell.home / "keys").iterdir())
+    keys = sorted((shell.home / "keys").glob("*.key"))
+    public = {path.name for path in (shell.home / "keys").iterdir()} - {key.name for key in keys}
+    assert public == {"root1.pub", "root2.pub"}
     assert [key.name for key in keys] == [
         f"{name}.key" for name in ("central", "issuer", "nik", "pepper", "root1", "root2")
     ]
