@@ -45,9 +45,11 @@ class GrantJournal:
         """Signed grants that are about to be answered. Raises as ``keep`` does."""
         self.keep([{"grant": to_base64(one)} for one in grants])
 
-    def keep_slices(self, slices: Iterable[bytes]) -> None:
-        """Signed stock slices that are about to be answered. Raises as ``keep`` does."""
-        self.keep([{"slice": to_base64(one)} for one in slices])
+    def keep_answer(self, grants: Iterable[bytes], slices: Iterable[bytes]) -> None:
+        """Signed grants and stock slices that are about to be answered. Raises as ``keep`` does."""
+        self.keep(
+            [{"grant": to_base64(one)} for one in grants] + [{"slice": to_base64(one)} for one in slices]
+        )
 
     def keep_enrolment(self, document: bytes, ticket_hash: bytes) -> None:
         """A signed enrolment that is about to be answered. Raises as ``keep`` does."""
@@ -90,7 +92,7 @@ class GrantJournal:
             failed = fault
         with self._changed:
             if failed is not None:
-                # What the kernel still holds of a file whose flush failed is unknown: the next one is opened anew.
+                # What the kernel still holds of a file whose flush failed is unknown: open it anew.
                 self._failed, self._failed_upto = failed, upto
                 self._drop_file()
             self._busy, self._done = False, upto

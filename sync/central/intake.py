@@ -66,8 +66,12 @@ def push(central: Central, kiosk_id: str, request: JournalRequest) -> JournalAns
         keys = key_rows.of_generation(connection, kiosk_id, request.gen)
     if not keys:
         raise CentralFault("unknown_gen", f"{kiosk_id} has no generation {request.gen}")
-    known = keys, _check(central, kiosk_id, request, keys)
-    return central.database.write(partial(_take, central, kiosk_id, request, known))
+    checked = _check(central, kiosk_id, request, keys)
+    answer = central.database.write(partial(_take, central, kiosk_id, request, (keys, checked)))
+    for item in checked:
+        if item.record is not None and (public := rolled_to(item.record)):
+            central.outside.keep_key(kiosk_id, request.gen, item.seq + 1, public)
+    return answer
 
 
 def _check(central: Central, kiosk_id: str, request: JournalRequest, keys: list[DeviceKey]) -> list[Checked]:
@@ -129,7 +133,7 @@ def _take(
         status="fork" if state == FORKED else "gap" if outcome.gap else "stale_gen" if stale else "ok",
         gap_from=chain.acked + 1 if outcome.gap else None,
         acked_seq=acked,
-        durable_seq=acked,
+        durable_seq=min(acked, row.durable_seq),
         head=head.hex(),
         conflicts=effects.conflicts,
         quarantined=outcome.quarantined,

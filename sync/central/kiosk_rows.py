@@ -108,10 +108,12 @@ def revoke(central: Central, kiosk_id: str) -> None:
 
     Raises OfficerFault ``unknown_kiosk``.
     """
-    central.database.write(partial(_revoke, kiosk_id, central.now()))
+    gen = central.database.write(partial(revoke_on, kiosk_id, central.now()))
+    central.outside.keep_revocation(kiosk_id, gen, central.now())
 
 
-def _revoke(kiosk_id: str, now: int, connection: Connection) -> None:
+def revoke_on(kiosk_id: str, now: int, connection: Connection) -> int:
+    """The same inside the caller's transaction; answers the generation that was revoked."""
     state_of(connection, kiosk_id)
     order(connection, kiosk_id, REVOKE, now)
     connection.execute(update(kiosk).where(kiosk.c.id == kiosk_id).values(state=REVOKED))
@@ -124,6 +126,7 @@ def _revoke(kiosk_id: str, now: int, connection: Connection) -> None:
     changes = FeedChanges()
     tell(connection, changes, kiosk_id)
     changes.write(connection)
+    return int(connection.execute(select(kiosk.c.gen).where(kiosk.c.id == kiosk_id)).scalar_one())
 
 
 def order(connection: Connection, kiosk_id: str, what: str, now: int) -> None:

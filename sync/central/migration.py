@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from sync.central.database import Database
@@ -24,6 +24,13 @@ def upgrade(url: str) -> None:
     with closing(database), _config() as config, database.transaction("BEGIN IMMEDIATE") as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def upgrade_on(connection: Connection, revision: str) -> None:
+    """The same up to a step, inside the caller's transaction. Raises CommandError for an unknown step."""
+    with _config() as config:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def version(url: str) -> str | None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, update
 
 from kiosk import grant as grants
 from kiosk.grant import Grant, Term
-from sync.central import right_rows
+from sync.central import recovery, right_rows
 from sync.central.bulk import insert_rows
 from sync.central.feed import FeedChanges
 from sync.central.models import grant_log, kiosk, rights
@@ -32,6 +32,7 @@ def hand_over(
     kiosks: Kiosks,
 ) -> None:
     """Grants rights, free or held by ``holder`` already, to ``holder`` at their next epochs."""
+    rows = _not_withheld(connection, rows)
     if not rows:
         return
     raised = update(kiosk).where(kiosk.c.id == holder.id).values(grant_rev=kiosk.c.grant_rev + len(rows))
@@ -69,6 +70,17 @@ def hand_over(
         right_rows.tell(changes, row, kiosks)
     insert_rows(connection, grant_log, log)
     right_rows.save(connection, rows)
+
+
+def _not_withheld(connection: Connection, rows: Sequence[Right]) -> Sequence[Right]:
+    """The rows that may be granted now; of the others, what a kiosk holds is asked back, not renewed."""
+    if not rows or not recovery.is_pending(connection):
+        return rows
+    withheld = [row for row in rows if recovery.is_withheld(row)]
+    for row in withheld:
+        row.recall = bool(row.held_by)
+    right_rows.save(connection, withheld)
+    return [row for row in rows if not recovery.is_withheld(row)]
 
 
 def free(row: Right, changes: FeedChanges, kiosks: Kiosks) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 from kiosk.errors import EnvironmentFault
 from sync.central.api import make_app
 from sync.central.poll import Hub
+from sync.central.restoring import in_use
 from sync.central.state import Central
 from sync.central.verifying import VerifyPool, spare_cores
 
@@ -63,7 +64,7 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
         listening(f"http://{name}:{bound.getsockname()[1]}")
         # A thread that waits for a database or a signature gets its turn of the interpreter sooner.
         sys.setswitchinterval(SWITCH_S)
-        with _signals_end_it(), closing(pool):
+        with in_use(central.home, alone=False), _signals_end_it(), closing(pool):
             _Server(config, hub).run(sockets=[bound])
 
 

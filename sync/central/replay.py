@@ -1,0 +1,200 @@
+"""What the log outside the database says, told again to a database that went back to a backup.
+
+Entries that the backup knows already change nothing: grants by their epochs, generations by their keys.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from kiosk import enrolment, stock_slice
+from kiosk.enrolment import Enrolment
+from kiosk.errors import CentralFault
+from kiosk.grant import Grant, open_grant, terms_text
+from kiosk.journal_format import ZERO_HASH
+from kiosk.keyset import KeySet
+from sync.central import key_rows, kiosk_rows, recovery, right_rows, rights
+from sync.central.bulk import insert_rows
+from sync.central.feed import FeedChanges
+from sync.central.key_rows import DeviceKey
+from sync.central.models import grant_log, kiosk, kiosk_gen
+from sync.central.models import stock_slice as slices
+from sync.central.models import ticket as tickets
+from sync.central.right_rows import ACTIVE, REVOKED, Kiosks, Right
+from sync.wire import from_base64
+
+_AT_ONCE: Final = 500
+
+
+class Replay:
+    """Takes entries in the order of the log; ``write`` ends it. Inside the caller's transaction."""
+
+    def __init__(self, connection: Connection, keys: KeySet, now: int) -> None:
+        """``keys``: whose signatures are believed."""
+        self._connection = connection
+        self._keys, self._now = keys, now
+        self._grants: dict[str, Grant] = {}
+        kinds = ("grants", "slices", "enrolments", "keys", "revocations", "not_understood")
+        self.counts = dict.fromkeys(kinds, 0)
+
+    def take(self, entry: dict[str, Any]) -> None:
+        """One entry; what is not understood is counted and passed over."""
+        try:
+            if "grant" in entry:
+                self._take_grant(open_grant(from_base64(entry["grant"]), self._keys))
+            elif "slice" in entry:
+                self._take_slice(from_base64(entry["slice"]))
+            elif "enrolment" in entry:
+                self._write_grants()
+                document = enrolment.open_enrolment(from_base64(entry["enrolment"]), self._keys)
+                self._enrol(document, bytes.fromhex(entry["ticket"]))
+            elif "key" in entry:
+                self._take_key(**entry["key"])
+            elif "revoked" in entry:
+                self._write_grants()
+                self._revoke(entry["revoked"]["kiosk"], entry["revoked"]["gen"])
+            elif "incarnation" not in entry:
+                self.counts["not_understood"] += 1
+        except (CentralFault, ValueError, KeyError, TypeError):
+            self.counts["not_understood"] += 1
+
+    def write(self) -> None:
+        """Writes what is still in memory."""
+        self._write_grants()
+
+    def _take_grant(self, one: Grant) -> None:
+        known = self._grants.get(one.right)
+        if known is None or known.epoch < one.epoch:
+            self._grants[one.right] = one
+        if len(self._grants) == _AT_ONCE:
+            self._write_grants()
+
+    def _write_grants(self) -> None:
+        if not self._grants:
+            return
+        kiosks, changes = Kiosks(self._connection), FeedChanges()
+        known = right_rows.load(self._connection, self._grants)
+        revs = {one.id: one.grant_rev for one in kiosks.by_id.values()}
+        fresh: list[Right] = []
+        changed: list[Right] = []
+        for key, one in sorted(self._grants.items()):
+            row, holder = known.get(key), kiosks.by_id.get(one.kiosk)
+            if holder is None or (row is not None and row.epoch >= one.epoch):
+                continue
+            if row is None:
+                row = _right_of(one, holder.point_id)
+                fresh.append(row)
+            else:
+                changed.append(row)
+            revs[holder.id] += 1
+            recovery.hold(row, one.kiosk, one.gen, one.epoch, revs[holder.id])
+            row.granted_left, row.granted = one.quantity_left, _said(one)
+            row.in_doubt = one.gen != holder.gen or not holder.may_hold
+            right_rows.tell(changes, row, kiosks)
+        right_rows.add(self._connection, fresh)
+        right_rows.save(self._connection, changed)
+        insert_rows(
+            self._connection, grant_log, [recovery.log_row(row, self._now) for row in (*fresh, *changed)]
+        )
+        for name, rev in revs.items():
+            if rev != kiosks.by_id[name].grant_rev:
+                self._connection.execute(update(kiosk).where(kiosk.c.id == name).values(grant_rev=rev))
+        changes.write(self._connection)
+        self.counts["grants"] += len(fresh) + len(changed)
+        self._grants.clear()
+
+    def _take_slice(self, data: bytes) -> None:
+        one = stock_slice.open_slice(data, self._keys)
+        if self._connection.execute(select(slices.c.id).where(slices.c.id == one.id)).first():
+            return
+        self._connection.execute(
+            insert(slices).values(
+                id=one.id,
+                program_id=one.program_id,
+                kiosk=one.kiosk,
+                gen=one.gen,
+                n=int(one.id.rpartition("/")[2]),
+                quantity=one.quantity,
+                returned=0,
+                spent=0,
+                issued_at=one.issued,
+                closed=False,
+            )
+        )
+        self.counts["slices"] += 1
+
+    def _enrol(self, one: Enrolment, ticket: bytes) -> None:
+        place = (kiosk_gen.c.kiosk == one.kiosk) & (kiosk_gen.c.gen == one.gen)
+        if self._connection.execute(select(kiosk_gen.c.gen).where(place)).first():
+            return
+        if not self._connection.execute(select(kiosk.c.id).where(kiosk.c.id == one.kiosk)).first():
+            kiosk_rows.insert_kiosk(self._connection, one.kiosk, one.point, "", False)
+        older = (kiosk_gen.c.kiosk == one.kiosk) & (kiosk_gen.c.state == "active")
+        self._connection.execute(update(kiosk_gen).where(older).values(state="retired"))
+        rights.put_in_doubt(self._connection, one.kiosk)
+        self._connection.execute(
+            insert(kiosk_gen).values(
+                kiosk=one.kiosk,
+                gen=one.gen,
+                public=one.public,
+                enrolled_at=one.issued,
+                state="active",
+                acked_seq=0,
+                head=ZERO_HASH,
+                ticket_hash=ticket,
+            )
+        )
+        newer = (kiosk.c.id == one.kiosk) & (kiosk.c.gen < one.gen)
+        self._connection.execute(update(kiosk).where(newer).values(gen=one.gen, state=ACTIVE, frozen_why=""))
+        self._connection.execute(update(tickets).where(tickets.c.hash == ticket).values(used_gen=one.gen))
+        self._tell(one.kiosk)
+        self.counts["enrolments"] += 1
+
+    def _take_key(self, kiosk: str, gen: int, from_seq: int, public: str) -> None:
+        if not key_rows.of_generation(self._connection, kiosk, gen):
+            raise ValueError(f"{kiosk} has no generation {gen}")
+        # Its journal names it again; until that has come, requests by it have to be understood.
+        key_rows.add(self._connection, kiosk, gen, [DeviceKey(from_seq, bytes.fromhex(public))])
+        self.counts["keys"] += 1
+
+    def _revoke(self, kiosk_id: str, gen: int) -> None:
+        place = (kiosk.c.id == kiosk_id) & (kiosk.c.gen == gen) & (kiosk.c.state != REVOKED)
+        if not self._connection.execute(select(kiosk.c.id).where(place)).first():
+            return
+        kiosk_rows.revoke_on(kiosk_id, self._now, self._connection)
+        self.counts["revocations"] += 1
+
+    def _tell(self, kiosk_id: str) -> None:
+        changes = FeedChanges()
+        kiosk_rows.tell(self._connection, changes, kiosk_id)
+        changes.write(self._connection)
+
+
+def _right_of(one: Grant, point_id: int) -> Right:
+    """A right that came up since the backup: what its grant says of it."""
+    return Right(
+        right=one.right,
+        subject=one.right.split("/", maxsplit=1)[0],
+        point_id=point_id,
+        quantity=max(term.quantity for term in one.terms),
+        terms=terms_text(one.terms),
+        not_before=one.not_before,
+        not_after=one.not_after,
+        mode=one.mode,
+    )
+
+
+def _said(one: Grant) -> str:
+    return json.dumps(
+        {
+            "terms": json.loads(terms_text(one.terms)),
+            "not_before": one.not_before,
+            "not_after": one.not_after,
+            "mode": one.mode,
+            "upto_seq": one.upto_seq,
+        },
+        separators=(",", ":"),
+    )
