@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from unittest import mock
 
+from sqlalchemy import select
+
 from kiosk.errors import CentralFault
 from kiosk.values import Mode
 from sync import client, enrolling
-from sync.central import api, changes, gate, poll, state
+from sync.central import api, backup, changes, gate, poll, restoring, settings, state
+from sync.central.grant_journal import FILE as LOG
+from sync.central.models import kiosk_gen
 from sync.signature import SignedBy
 from tests.sim.clocks import VirtualTime
 from tests.sim.crashes import Crash, Frames
@@ -33,6 +39,7 @@ class CentralHost:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._home = root / "central"
         self.time = VirtualTime()
         self.frames = Frames()
         self.up = True
@@ -60,16 +67,61 @@ class CentralHost:
         self._loop.close()
 
     def save(self, path: Path) -> None:
-        """Copies the database, whole, to ``path``."""
+        """Copies the database, whole, to ``path``, and the log outside it beside that."""
         self.central.database.engine.dispose()
         shutil.copyfile(self.file, path)
+        if (self._home / LOG).exists():
+            shutil.copyfile(self._home / LOG, path.with_suffix(".log"))
 
     def load(self, path: Path) -> None:
         """Puts a copy of ``path`` in the place of the database, and forgets what is in memory."""
+        self._put_in_place(path)
+        self.central.outside.close()
+        for log in self._home.glob("grants*.log"):
+            log.unlink()
+        if path.with_suffix(".log").exists():
+            shutil.copyfile(path.with_suffix(".log"), self._home / LOG)
+        self._is_incarnation(1)
+
+    def backup(self, path: Path) -> None:
+        """As ``backup.write`` does, the rows as a copy of the file."""
+        if (self._home / LOG).exists():
+            os.utime(self._home / LOG, (self.time.now, self.time.now))
+        self.central.outside.begin_new(self.time.now)
+        self.central.database.engine.dispose()
+        shutil.copyfile(self.file, path)
+        with self.central.database.read() as connection:
+            rows = connection.execute(select(kiosk_gen.c.kiosk, kiosk_gen.c.gen, kiosk_gen.c.acked_seq))
+            acked = [(row.kiosk, row.gen, row.acked_seq) for row in rows]
+        note = partial(backup._note, self.central.now(), path.name, acked)
+        self.central.database.write(note)
+
+    def restore(self, path: Path) -> int:
+        """As ``restoring.restore`` does, the rows as a copy of the file; answers how many have to report."""
+        self._put_in_place(path)
+        head = {"central_kid": self.central.keys.central.kid.hex(), "tables": "", "made_at": 0}
+        with self.central.database.read() as connection:
+            head["incarnation"] = settings.get(connection, "incarnation")
+        with (
+            mock.patch.object(restoring.backup, "check", return_value=head),
+            mock.patch.object(restoring.migration, "upgrade_on"),
+            mock.patch.object(restoring, "_clear"),
+            mock.patch.object(restoring, "_load", return_value=0),
+            mock.patch.object(restoring, "Database", return_value=_Kept(self.central.database)),
+        ):
+            done = restoring.restore(self._home, "", path, self.central.now(), replace=True)
+        self._is_incarnation(done["incarnation"])
+        self.restart()
+        return int(done["reports_asked"])
+
+    def _put_in_place(self, path: Path) -> None:
         self.restart()
         for suffix in ("-wal", "-shm"):
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
         shutil.copyfile(path, self.file)
+
+    def _is_incarnation(self, number: int) -> None:
+        object.__setattr__(self.central, "incarnation", number)
 
     def restart(self) -> None:
         """Central's process starts anew: only its database remains."""
@@ -153,6 +205,16 @@ class CentralHost:
         result = self._write(run, quiet=quiet)
         self.frames.point("central:after commit")
         return result
+
+
+class _Kept:
+    """The database that is open already, for who would open another and close it."""
+
+    def __init__(self, database: Any) -> None:
+        self.transaction = database.transaction
+
+    def close(self) -> None:
+        """It stays open."""
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tests.sim.verbs import standing_refs
 from tests.sim.world import World
 
 MOST_MONTHS: Final = 2
+MOST_RESTORES: Final = 2
 TROUBLES: Final = (
     "request_lost",
     "reply_lost",
@@ -124,6 +125,9 @@ class Drawing:
         if self._rng.random() < 0.3:
             kinds += [_Kind(3, self._due), _Kind(1, self._move), _Kind(4, self._ask_void)]
             kinds += [_Kind(4, self._stories.more_is_due)]
+        if self._rng.random() < 0.25:
+            kinds += [_Kind(4, lambda: [Step("backup")]), _Kind(4, self._restore)]
+            kinds += [_Kind(5, self._stories.lost_memory)]
         if self._rng.random() < 0.1:
             kinds += [_Kind(3, self._far_clock), _Kind(4, self._at_rest("confirmdate", "counter", "screen"))]
         return kinds
@@ -277,6 +281,12 @@ class Drawing:
 
     def _write_off(self) -> list[Step]:
         return [Step("writeoff", self._rng.choice(self._world.scope.kiosks))]
+
+    def _restore(self) -> list[Step]:
+        count = self._world.tally["backup"]
+        if self._world.tally["restored"] >= MOST_RESTORES or not count:
+            return []
+        return [Step("restore", "", {"pick": str(self._rng.randrange(count))})]
 
     # -- agencies --
 

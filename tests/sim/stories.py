@@ -112,6 +112,25 @@ class Stories:
             Step("sync", one.name),
         ]
 
+    def lost_memory(self) -> list[Step]:
+        """Central goes back to a backup from before a right went elsewhere."""
+        one, other = self._two()
+        if one is None or other is None or self._world.tally["restored"] > 1:
+            return []
+        visit = self._visit(other)
+        back = Step("serve", one.name, dict(visit.args))
+        return [
+            Step("backup"),
+            *self._maybe(Step("sync", one.name), Step("sync", other.name)),
+            visit,
+            *self._maybe(Step("sync", other.name), Step("cut", other.name)),
+            Step("restore", "", {"pick": str(self._world.tally["backup"])}),
+            Step("sync", one.name),
+            back,
+            *self._maybe(Step("mend", other.name)),
+            Step("sync", other.name),
+        ]
+
     def twins(self) -> list[Step]:
         """A machine and its copy, both at work."""
         one, _ = self._two()

@@ -1,4 +1,4 @@
-"""Each invariant can fail: a world is spoilt behind the product's back, and the invariant of that name says so."""
+"""Each invariant can fail: a world is spoilt behind the product's back, and the one of that name says so."""
 
 from __future__ import annotations
 

@@ -218,6 +218,22 @@ def _ask_void(world: World, step: Step, _pause: Pause) -> str:
     return word
 
 
+def _backup(world: World, _step: Step, _pause: Pause) -> str:
+    return verbs_rare.back_up(world)
+
+
+def _restore(world: World, step: Step, _pause: Pause) -> str:
+    if not world.tally["backup"]:
+        raise NotNow
+    word = verbs_rare.restore(world, step.number("pick") % world.tally["backup"])
+    _import(
+        world,
+        tuple(entitlement(due, world.versions[due.id]) for due in world.dues.values()),
+        tuple(holder(number, point) for number, point in world.points.items()),
+    )
+    return word
+
+
 def _due(world: World, step: Step, _pause: Pause) -> str:
     due = world.dues[step.number("id")]
     changed = Due(due.id, due.subject, due.program_id, step.number("quantity"))
@@ -272,6 +288,8 @@ VERBS: Final[dict[str, Callable[[World, Step, Pause], str]]] = {
     "tidy": _board(verbs_rare.tidy, "sync"),
     "writeoff": _write_off,
     "askvoid": _ask_void,
+    "backup": _backup,
+    "restore": _restore,
     "due": _due,
     "move": _move,
 }

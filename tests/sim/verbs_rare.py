@@ -96,3 +96,20 @@ def ask_void(world: World, step: Step) -> str:
     world.void_requests[one.identity[0], one.ref] = one.hash
     world.note("void_asked")
     return one.ref
+
+
+def back_up(world: World) -> str:
+    """Central's database is copied, and its log begins anew."""
+    number = world.tally["backup"]
+    world.host.backup(world.folder / f"backup-{number}.db")
+    world.note("backup")
+    return str(number)
+
+
+def restore(world: World, number: int) -> str:
+    """Central goes back to a backup; agencies give it their lists again."""
+    asked = world.host.restore(world.folder / f"backup-{number}.db")
+    for machine in world.machines.values():
+        machine.seen_acknowledged = {}
+    world.note("restored")
+    return f"{asked} kiosks to report"

@@ -161,7 +161,8 @@ class World:
         reached = outcome.value is not None or refused
         if reached and known:
             invariants.is_fenced(machine, known)
-        invariants.acknowledged_is_present(self.host.file, machine)
+        if machine.ledger.meta("incarnation") == str(self.host.central.incarnation):
+            invariants.acknowledged_is_present(self.host.file, machine)
         return outcome
 
     # -- technicians and troubles --
