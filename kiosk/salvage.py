@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -67,15 +68,16 @@ def salvage(home: Path, key: bytes, enrolled: Enrolment, publics: list[bytes], c
     """
     path = home / LEDGER_FILE
     if path.exists():
-        _refuse_if_sound(path, key)
-        source = _quarantine(path, clock)
+        with alone_with(path):
+            _refuse_if_sound(path, key)
+            source = _quarantine(path, clock)
     else:
         source = _newest_quarantined(home)
         for suffix in SUFFIXES[1:]:
             _move(path, source, suffix)
-    with tempfile.TemporaryDirectory(prefix=".salvage-", dir=home) as work:
-        found = _read(source, Path(work), key)
-        made = Path(work) / LEDGER_FILE
+    with _copied(source) as copy:
+        found = read_found(copy, key)
+        made = copy.with_name(LEDGER_FILE)
         kept = _write(made, key, enrolled, publics, found)
         made.replace(path)
     sync_folder(home)
@@ -83,8 +85,9 @@ def salvage(home: Path, key: bytes, enrolled: Enrolment, publics: list[bytes], c
 
 
 def _refuse_if_sound(path: Path, key: bytes) -> None:
+    """Looks at a copy: to open a database, and to close it, changes it."""
     try:
-        with closing(Ledger(path, key)) as ledger:
+        with _copied(path) as copy, closing(Ledger(copy, key)) as ledger:
             damage = damage_of(ledger)
     except EnvironmentFault as fault:
         if fault.code != "database_damaged":
@@ -99,11 +102,10 @@ def _quarantine(path: Path, clock: Clock) -> Path:
     stamp = clock.now().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     names = [f"ledger.damaged-{stamp}{more}.db" for more in ("", *(f"-{n}" for n in range(1, 100)))]
     target = next(path.with_name(name) for name in names if not path.with_name(name).exists())
-    with alone_with(path):
-        # The ledger before its log: a stop in between leaves no ledger that opens without its newest records.
-        for suffix in SUFFIXES:
-            _move(path, target, suffix)
-            sync_folder(path.parent)
+    # The ledger before its log: a stop in between leaves no ledger that opens without its newest records.
+    for suffix in SUFFIXES:
+        _move(path, target, suffix)
+        sync_folder(path.parent)
     return target
 
 
@@ -120,14 +122,16 @@ def _newest_quarantined(home: Path) -> Path:
     return found[-1]
 
 
-def _read(source: Path, work: Path, key: bytes) -> Found:
-    """From a copy: opening a database changes it."""
-    copy = work / "damaged.db"
-    for suffix in ("", "-wal"):
-        file = source.with_name(source.name + suffix)
-        if file.exists():
-            shutil.copyfile(file, copy.with_name(copy.name + suffix))
-    return read_found(copy, key)
+@contextmanager
+def _copied(source: Path) -> Iterator[Path]:
+    """A copy of a ledger and its log in a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix=".salvage-", dir=source.parent) as work:
+        copy = Path(work) / "damaged.db"
+        for suffix in ("", "-wal"):
+            file = source.with_name(source.name + suffix)
+            if file.exists():
+                shutil.copyfile(file, copy.with_name(copy.name + suffix))
+        yield copy
 
 
 def _write(path: Path, key: bytes, enrolled: Enrolment, publics: list[bytes], found: Found) -> list[Kept]:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kiosk import private_text
 from kiosk.acknowledgement import acknowledge
@@ -16,7 +15,8 @@ from kiosk.journal_format import commitment
 from kiosk.journal_walk import verify_journal
 from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger
 from kiosk.upkeep import REST_MS, Upkeep, UpkeepLimits
-from tests.kiosk.ledger_bench import KEY, LedgerBench
+from tests.kiosk.deciphered import plain_pages
+from tests.kiosk.ledger_bench import LedgerBench
 
 DAYS = 30
 SECRET = "ibu dari anak itu"
@@ -62,27 +62,10 @@ def test_nothing_of_it_is_left_in_the_files(bench: LedgerBench) -> None:
     head = bench.ledger.row(f"SELECT hash FROM {JOURNAL} WHERE seq = 4")[0].hex()
     acknowledge(bench.ledger, 1, 4, 4, head)
     bench.ledger.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert plain_pages(bench.path).count(SECRET.encode()) == 4
+    assert b"".join(plain_pages(bench.path)).count(SECRET.encode()) == 4
     assert private_text.erase_old(bench.ledger, bench.clock, DAYS) == 4
-    assert plain_pages(bench.path).count(SECRET.encode()) == 0
+    assert b"".join(plain_pages(bench.path)).count(SECRET.encode()) == 0
     assert bench.path.with_name("ledger.db-wal").stat().st_size == 0
-
-
-PAGE, RESERVED = 4096, 80
-"""Of SQLCipher 4: a page ends with a 16-byte IV and a 64-byte HMAC."""
-
-
-def plain_pages(path: Path) -> bytes:
-    """A ledger's pages, deciphered one by one (AES-256-CBC under the raw key) without any database."""
-    data = path.read_bytes()
-    plain = []
-    for start in range(0, len(data), PAGE):
-        page = data[start : start + PAGE]
-        body = page[16 if start == 0 else 0 : PAGE - RESERVED]  # the first page begins with the salt
-        iv = page[PAGE - RESERVED : PAGE - RESERVED + 16]
-        decryptor = Cipher(algorithms.AES(KEY), modes.CBC(iv)).decryptor()
-        plain.append(decryptor.update(body) + decryptor.finalize())
-    return b"".join(plain)
 
 
 def test_upkeep_rests_when_there_is_nothing_and_waits_while_the_date_is_in_doubt(bench: LedgerBench) -> None:
