@@ -11,7 +11,7 @@ from typing import Any
 from kiosk import anchor
 from kiosk.anchor import Anchor
 from kiosk.cose import SignedDataFault
-from kiosk.ledger import ANCHOR, Ledger, meta_of
+from kiosk.ledger import ANCHOR, META, Ledger, meta_of
 
 
 def public_key_meta(gen: int) -> str:
@@ -33,6 +33,12 @@ def salvaged_upto(connection: Any, gen: int) -> int | None:
     """The last record of a generation that was salvaged; None for one that was never damaged."""
     kept = meta_of(connection, salvaged_meta(gen))
     return int(kept) if kept else None
+
+
+def salvaged_generations(ledger: Ledger) -> dict[int, int]:
+    """Every salvaged generation with its last record."""
+    rows = ledger.rows(f"SELECT key, value FROM {META} WHERE key LIKE 'salvaged\\_%' ESCAPE '\\'")
+    return {int(key.rpartition("_")[2]): int(value) for key, value in rows}
 
 
 def anchor_place(connection: Any, gen: int) -> tuple[int, bytes] | None:

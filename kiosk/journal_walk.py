@@ -11,7 +11,7 @@ from kiosk import anchor
 from kiosk.clock import from_unix_ms
 from kiosk.cose import SignedDataFault
 from kiosk.errors import EnvironmentFault
-from kiosk.generations import first_key, public_key_meta, read_anchor, salvaged_upto
+from kiosk.generations import first_key, public_key_meta, read_anchor, salvaged_generations
 from kiosk.journal_check import MAX_FINDINGS, Chain, Finding
 from kiosk.journal_format import Record, commitment, decode, pickup_ref, record_hash
 from kiosk.ledger import ACKNOWLEDGED, ANCHOR, JOURNAL, JOURNAL_PRIVATE, PICKUPS, RIGHTS, Ledger
@@ -131,6 +131,7 @@ class _Walk:
         self._acked = {gen: (seq, bytes.fromhex(head)) for gen, seq, head in rows}
         for (gen,) in self.ledger.rows(f"SELECT gen FROM {ANCHOR} ORDER BY gen"):
             self._begin(gen)
+        self.salvaged = salvaged_generations(self.ledger)
 
     def take(self, row: _Row) -> None:
         """One record of the ledger."""
@@ -156,9 +157,6 @@ class _Walk:
 
     def _begin(self, gen: int) -> Chain:
         chain = self.chains[gen] = Chain(self.kiosk, gen, first_key(self.ledger, gen))
-        cut = salvaged_upto(self.ledger.db.conn, gen)
-        if cut is not None:
-            self.salvaged[gen] = cut
         try:
             found = read_anchor(self.ledger, gen)
         except SignedDataFault as fault:

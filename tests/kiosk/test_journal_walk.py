@@ -140,6 +140,61 @@ def test_the_export_is_what_goes_over_the_wire(bench: LedgerBench) -> None:
     assert "private" not in lines[4]
 
 
+def test_every_gap_and_every_wrong_record_is_named_not_only_the_first(bench: LedgerBench) -> None:
+    for _ in range(7):
+        bench.note()
+    bench.ledger.db.conn.execute("PRAGMA foreign_keys = OFF")
+    bench.ledger.db.conn.execute("DELETE FROM journal WHERE seq IN (4, 7, 8)")
+    bench.ledger.db.conn.execute("UPDATE journal SET signature = zeroblob(64) WHERE seq = 10")
+    answer = verify_journal(bench.ledger)
+    assert [(one["seq"], one["code"]) for one in answer["findings"]] == [
+        (5, "gap"),
+        (9, "gap"),
+        (10, "bad_signature"),
+    ]
+    assert answer["findings"][1]["message"] == "records 7 to 8 are missing"
+    assert answer["first_wrong"] == answer["findings"][0]
+
+
+def test_other_bytes_than_central_acknowledged_are_a_fork(bench: LedgerBench) -> None:
+    assert acknowledge(bench.ledger, 1, 5, 5, hash_of(bench, 5)) is Acknowledged.TAKEN
+    resigned(bench, 5, bench.key, officer="budi")
+    answer = verify_journal(bench.ledger)
+    assert [(one["seq"], one["code"]) for one in answer["findings"]] == [(5, "fork")]
+
+
+def test_an_overspend_names_the_right_and_the_pickups(bench: LedgerBench) -> None:
+    bench.dispense("h1/beras/2026-11", 4, partial=True)
+    bench.dispense("h1/beras/2026-11", 6, partial=True)
+    assert verify_journal(bench.ledger)["intact"]
+    bench.ledger.db.conn.execute("UPDATE rights SET granted = 7, quantity_left = 0")
+    (found,) = verify_journal(bench.ledger)["findings"]
+    assert (found["code"], found["right"], found["granted"], found["spent"]) == (
+        "overspend",
+        "h1/beras/2026-11",
+        7,
+        10,
+    )
+    assert found["refs"] == ["IRM1-0006", "IRM1-0007"]
+
+
+def test_a_balance_that_the_pickups_do_not_bear_out_is_found(bench: LedgerBench) -> None:
+    bench.ledger.db.conn.execute("UPDATE rights SET quantity_left = 11")
+    (found,) = verify_journal(bench.ledger)["findings"]
+    assert (found["code"], found["left"], found["granted"]) == ("wrong_balance", 11, 10)
+
+
+def test_what_was_handed_out_without_a_right_overspends_no_grant(bench: LedgerBench) -> None:
+    """A tolerated pickup at epoch 0 is central's to judge."""
+    bench.dispense("h1/beras/2026-11", 10)
+    bench.ledger.db.conn.execute(
+        """INSERT INTO pickups (ref, gen, seq, right, program_id, program_version, card, quantity, spends,
+               epoch_incarnation, epoch_n, officer, wall_ms)
+           VALUES ('IRM1-9999', 1, 9999, 'h1/beras/2026-11', 'beras', 1, '', 10, 10, 0, 0, 'rina', 0)"""
+    )
+    assert verify_journal(bench.ledger)["intact"]
+
+
 def test_a_walk_goes_on_over_many_pages_and_generations(bench: LedgerBench) -> None:
     for _ in range(600):
         bench.ledger.db.conn.execute("SELECT 1")
