@@ -23,6 +23,8 @@ from sync.wire import (
     ANSWER_HEADER,
     ChangesAnswer,
     ErrorAnswer,
+    HoldingsAnswer,
+    HoldingsRequest,
     JournalAnswer,
     JournalRequest,
     KeysetAnswer,
@@ -110,6 +112,10 @@ class CentralClient:
     def poll(self, request: PollRequest) -> PollAnswer:
         """``POST /v1/poll``; waits up to ``wait_s`` of the request longer than other calls."""
         return self._post("/v1/poll", request, PollAnswer, self._timeout_s + request.wait_s)
+
+    def report(self, request: HoldingsRequest) -> HoldingsAnswer:
+        """``POST /v1/holdings``."""
+        return self._post("/v1/holdings", request, HoldingsAnswer, self._timeout_s)
 
     def changes(self, cursor: str) -> ChangesAnswer:
         """``GET /v1/changes``. A cursor of another incarnation: CentralFault ``cursor_gone``."""

@@ -43,6 +43,7 @@ from sync import orders
 from sync.client import CentralClient
 from sync.feed import load_changes
 from sync.pushing import Pusher
+from sync.reporting import report_holdings
 from sync.snapshots import SnapshotLoader
 from sync.wire import PollAnswer, PollRequest
 
@@ -199,6 +200,8 @@ class SyncEngine:
         self._take(answer)
         if not answer.grants_more:
             forget_asked(self.ledger, begun_ms)
+        if answer.report_wanted:
+            report_holdings(self.ledger, gen, self.push_all, self.client.report)
         return answer
 
     def take_answer(self, answer: PollAnswer) -> None:

@@ -35,10 +35,11 @@ PASSING = ("database_locked",)
 def back_off_s(failures: int, retry_after_s: float, jitter: float) -> float:
     """Seconds to wait after that many failures in a row: doubled each time up to a minute, then 50 to 100 %.
 
-    ``jitter`` is in [0, 1). Central may ask for longer.
+    ``jitter`` is in [0, 1). Where central names a time (``Retry-After``, RFC 9110 section 10.2.3) it is never
+    less than that, and up to half as much longer: those who were turned away together do not come together.
     """
     longest = min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** min(failures - 1, 10))
-    return max(retry_after_s, longest) * (0.5 + jitter / 2)
+    return max(retry_after_s * (1 + jitter / 2), longest * (0.5 + jitter / 2))
 
 
 class Watch:
@@ -156,9 +157,15 @@ class Watch:
                 self._rest(name, failures, 0.0)
 
     def _rest(self, name: str, failures: int, retry_after_s: float) -> None:
-        """Waits; not longer than until the other part reaches central or the process is told to stop."""
-        if not self._stopping.is_set():
-            self._reached[name].wait(back_off_s(failures, retry_after_s, self._jitter()))
+        """Waits; not longer than until the other part reaches central or the process is told to stop.
+
+        A time that central named is waited for in full: that the other part was let in changes nothing.
+        """
+        wait_s = back_off_s(failures, retry_after_s, self._jitter())
+        if retry_after_s:
+            self._stopping.wait(wait_s)
+        elif not self._stopping.is_set():
+            self._reached[name].wait(wait_s)
 
     def _reached_central(self, name: str) -> None:
         for other, event in self._reached.items():
