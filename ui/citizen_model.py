@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
 
 from PySide6.QtCore import Property, QObject, Signal, Slot
 from PySide6.QtQml import QmlElement
@@ -83,6 +86,11 @@ class CitizenModel(QObject):
     def hasOtherServices(self) -> bool:
         """There are programs that are never listed here."""
         return self._visit is not None and any(row.sensitive for row in self._visit.rows)
+
+    @Property(bool, notify=changed)
+    def isAsking(self) -> bool:
+        """Central is being asked whose card this is."""
+        return self._visit is not None and not self._visit.holder_id
 
     @Property(bool, notify=changed)
     def hasNone(self) -> bool:
@@ -234,6 +242,43 @@ class CitizenModel(QObject):
         self._arm()
         self.feedback.emit("ok")
         self.resultSet.emit()
+        if visit.asking:
+            self._look_up(turn, visit)
+
+    def _look_up(self, turn: int, visit: Visit) -> None:
+        """A card of another point: what is known here is on the screen, central says the rest."""
+
+        def asked(futures: Sequence[Future[Any]]) -> None:
+            if futures:
+                self._worker.watch(futures, lambda: self._looked_up(turn))
+            else:
+                self._looked_up(turn)
+
+        self._worker.ask(
+            lambda counter: counter.look_up(visit), asked, lambda fault: self._not_found(turn, fault)
+        )
+
+    def _looked_up(self, turn: int) -> None:
+        visit = self._visit
+        if turn == self._turn and visit is not None:
+            self._worker.ask(
+                lambda counter: counter.refresh(visit, None),
+                lambda fresh: self._found(turn, fresh),
+                lambda fault: self._not_found(turn, fault),
+            )
+
+    def _found(self, turn: int, visit: Visit) -> None:
+        if turn != self._turn or self._visit is None:
+            return
+        self._visit = visit
+        shown = [self._rows.row(position)["programId"] for position in range(len(self._rows))]
+        self._rows.show(citizen_rows(visit, shown))
+        self.changed.emit()
+
+    def _not_found(self, turn: int, fault: KioskError) -> None:
+        """What is known of the holder here stays on the screen."""
+        if turn == self._turn and self._visit is not None and not self._visit.holder_id:
+            self._read_failed(turn, fault)
 
     def _read_failed(self, turn: int, fault: KioskError) -> None:
         if turn == self._turn:

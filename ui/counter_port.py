@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import date
 from typing import Any, Literal, Protocol
 
 from kiosk.values import CardRead, Checks, Collector, KioskStatus, OfficerSession, Pickup, Visit
@@ -21,6 +22,9 @@ class CounterPort(Protocol):
 
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
         """Trust a card and list its programs. Raises CardFault, EnvironmentFault."""
+
+    def look_up(self, visit: Visit) -> Sequence[Future[Any]]:
+        """Ask whose card this is, in the background, of a visit that is ``asking``; then refresh."""
 
     def read_typed(self, card_no: str, session: OfficerSession, reason: str) -> Visit:
         """The same for a card number an officer typed. Raises CardFault, OfficerFault."""
@@ -66,6 +70,12 @@ class CounterPort(Protocol):
 
     def today(self, session: OfficerSession) -> Sequence[Pickup]:
         """Today's pickups of this kiosk, newest first."""
+
+    def assert_clock(self, day: date, session: OfficerSession) -> str:
+        """A supervisor confirms the local date; answers the local ISO time that counts now.
+
+        Raises OfficerFault.
+        """
 
     def status(self) -> KioskStatus:
         """The kiosk itself: place, connection, records waiting."""

@@ -124,6 +124,12 @@ class KioskModel(QObject):
         """The kiosk is unsure of the date."""
         return self._status is not None and "date_in_doubt" in self._status.warnings
 
+    @Property(int, notify=changed)
+    def loading(self) -> int:
+        """Percent of a load of all data that is on its way; -1 if none is."""
+        loading = self._status.loading if self._status else None
+        return -1 if loading is None else loading
+
     @Property(bool, notify=changed)
     def statusKnown(self) -> bool:
         """The kiosk's own state has been read."""

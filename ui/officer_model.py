@@ -9,6 +9,7 @@ from kiosk.values import CardRead
 from ui.confirm_form import ConfirmForm
 from ui.day_list import DayList
 from ui.officer_corrections import OfficerCorrections
+from ui.officer_date import OfficerDate
 from ui.officer_desk import OfficerDesk
 from ui.officer_person import OfficerPerson
 from ui.officer_pickup import OfficerPickup
@@ -24,7 +25,9 @@ QML_IMPORT_MAJOR_VERSION = 1
 
 @QmlElement
 class OfficerModel(QObject):
-    """Stages: off, signin, unshown, waiting, person, confirm, recording, recorded, find, void, voiding."""
+    """Stages: off, signin, unshown, waiting, person, confirm, recording, recorded, find, void,
+    voiding, date.
+    """
 
     changed = Signal()
     feedback = Signal(str)
@@ -52,6 +55,7 @@ class OfficerModel(QObject):
         self._person = OfficerPerson(self._desk, form, day, self)
         self._corrections = OfficerCorrections(self._desk, self._person, day, self)
         self._pickup = OfficerPickup(self._desk, self._person, self._corrections, form, day, self)
+        self._date = OfficerDate(self._desk, self)
         self._sign_in = OfficerSignIn(self._desk, self._person, self._corrections, self)
         self._desk.changed.connect(self.changed)
         self._desk.feedback.connect(self.feedback)
@@ -254,7 +258,7 @@ class OfficerModel(QObject):
             self._sign_in.cancel()
         elif stage == "confirm":
             self._pickup.cancel()
-        elif stage in ("find", "void"):
+        elif stage in ("find", "void", "date"):
             self._day.end_void()
             self._desk.step_back()
         elif stage == "recorded":
@@ -285,6 +289,16 @@ class OfficerModel(QObject):
         """F2: look for a card number."""
         if self._desk.stage in ("waiting", "person"):
             self._desk.step_aside("find")
+
+    @Slot()
+    def openDate(self) -> None:
+        """F6: say which day it is."""
+        self._date.open()
+
+    @Slot(str)
+    def confirmDate(self, day: str) -> None:
+        """It is this day (ISO)."""
+        self._date.confirm(day)
 
     @Slot()
     def voidLast(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -167,6 +169,54 @@ class OfficerPerson(QObject):
         desk.become("person")
         desk.feedback.emit("ok")
         desk.resultSet.emit()
+        self._acquire_checking(visit)
+        if visit.asking:
+            self._look_up(turn, visit)
+
+    def _look_up(self, turn: int, visit: Visit) -> None:
+        """A card of another point: central says whose it is, or what is not known of its holder here."""
+        if not visit.holder_id:
+            self._desk.say("asking")
+
+        def asked(futures: Sequence[Future[Any]]) -> None:
+            if futures:
+                self._desk.worker.watch(futures, lambda: self._looked_up(turn))
+            else:
+                self._looked_up(turn)
+
+        self._desk.worker.ask(
+            lambda counter: counter.look_up(visit), asked, lambda fault: self._not_found(turn, fault)
+        )
+
+    def _looked_up(self, turn: int) -> None:
+        visit, session = self.visit, self._desk.session
+        if turn == self._turn and visit is not None and session is not None:
+            self._desk.worker.ask(
+                lambda counter: counter.refresh(visit, session),
+                lambda fresh: self._found(turn, fresh),
+                lambda fault: self._not_found(turn, fault),
+            )
+
+    def _found(self, turn: int, visit: Visit) -> None:
+        if turn != self._turn or self.visit is None:
+            return
+        if not self.visit.holder_id:
+            self._order = tuple(row.program_id for row in in_order(visit.rows))
+            self.visit = visit
+            self.select_first()
+            self.show_rows()
+            if self._desk.message == "asking":
+                self._desk.say("")
+            self._desk.changed.emit()
+        else:
+            self._refreshed(turn, visit)
+        self._acquire_checking(visit)
+
+    def _not_found(self, turn: int, fault: KioskError) -> None:
+        if turn == self._turn and self.visit is not None and not self.visit.holder_id:
+            self._not_opened(turn, fault)
+
+    def _acquire_checking(self, visit: Visit) -> None:
         if any(row.state.code is StateCode.CHECKING for row in visit.rows):
             self._acquire(visit)
 

@@ -78,6 +78,18 @@ def result_qr(width: int, height: int) -> Stage:
     return _result(counter, width, height)
 
 
+def result_asking(width: int, height: int) -> Stage:
+    return _result(ScriptedCounter(visits={b"siti": script.nobody_yet()}), width, height)
+
+
+def attract_loading(width: int, height: int) -> Stage:
+    counter = counter_with()
+    counter.kiosk_status = replace(script.STATUS, loading=42)
+    stage = Stage(counter, width, height)
+    stage.readers()
+    return stage
+
+
 def result_offline(width: int, height: int) -> Stage:
     counter = counter_with((script.RICE, script.NETWORK))
     counter.kiosk_status = OFFLINE
@@ -150,6 +162,27 @@ def _officer(counter: ScriptedCounter, width: int, height: int) -> Stage:
 
 def waiting(width: int, height: int) -> Stage:
     return _officer(counter_with(), width, height)
+
+
+def waiting_doubt(width: int, height: int) -> Stage:
+    counter = counter_with()
+    counter.kiosk_status = replace(script.STATUS, warnings=("date_in_doubt",))
+    stage = Stage(counter, width, height)
+    stage.readers()
+    stage.sign_in("rini")
+    return stage
+
+
+def date(width: int, height: int) -> Stage:
+    stage = waiting_doubt(width, height)
+    stage.key(Qt.Key.Key_F6)
+    return stage
+
+
+def person_asking(width: int, height: int) -> Stage:
+    stage = _officer(ScriptedCounter(visits={b"siti": script.nobody_yet()}), width, height)
+    stage.tap()
+    return stage
 
 
 def waiting_fault(width: int, height: int) -> Stage:
@@ -251,6 +284,9 @@ SCENES: dict[str, Callable[[int, int], Stage]] = {
     "result-only-sensitive": result_only_sensitive,
     "result-qr": result_qr,
     "result-offline": result_offline,
+    "result-asking": result_asking,
+    "attract-loading": attract_loading,
+    "fault-elsewhere": _fault("card_from_elsewhere"),
     "warning": warning,
     "clearing": clearing,
     "fault-two": _fault("card_two"),
@@ -265,6 +301,9 @@ SCENES: dict[str, Callable[[int, int], Stage]] = {
     "signin-keys": signin_keys,
     "waiting": waiting,
     "waiting-fault": waiting_fault,
+    "waiting-doubt": waiting_doubt,
+    "date": date,
+    "person-asking": person_asking,
     "person": person,
     "person-fourteen": person_fourteen,
     "person-taken": person_taken,

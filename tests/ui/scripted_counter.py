@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Literal
 
 from kiosk.errors import CardFault, KioskError, OfficerFault
@@ -135,6 +136,13 @@ def visit(rows: Sequence[VisitRow] = ONE_READY, **more: Any) -> Visit:
     return replace(base, **more)
 
 
+def nobody_yet() -> Visit:
+    """A card of another point, before central has said whose it is."""
+    return visit(
+        (), holder_id=0, public_name="", full_name="", nik_last4="", birth_date="", guardians=(), asking=True
+    )
+
+
 def pickup(number: int, program: Text, quantity: Text, holder: str, **more: Any) -> Pickup:
     """An entry of today's list."""
     values: dict[str, Any] = {
@@ -189,6 +197,9 @@ class ScriptedCounter:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
     acquired: list[Future[Any]] = field(default_factory=list)
+    looked_up: list[Future[Any]] = field(default_factory=list)
+    after_lookup: Visit | None = None
+    """What a refresh answers once central has said whose card it is."""
     next_number: int = 421
     _numbers: int = 0
     _taken: dict[str, str] = field(default_factory=dict)
@@ -221,6 +232,16 @@ class ScriptedCounter:
             raise found
         return self._fresh(found)
 
+    def look_up(self, visit: Visit) -> Sequence[Future[Any]]:
+        self._called("look_up", visit)
+        self.looked_up = [Future()]
+        return self.looked_up
+
+    def assert_clock(self, day: date, session: OfficerSession) -> str:
+        self._called("assert_clock", day)
+        self.kiosk_status = replace(self.kiosk_status, warnings=())
+        return f"{day.isoformat()}T08:24:00"
+
     def read_typed(self, card_no: str, session: OfficerSession, reason: str) -> Visit:
         self._called("read_typed", card_no, reason)
         for found in self.visits.values():
@@ -230,6 +251,10 @@ class ScriptedCounter:
 
     def refresh(self, visit: Visit, session: OfficerSession | None, checks: Checks = Checks()) -> Visit:  # noqa: B008
         self._called("refresh", visit, checks)
+        if not visit.holder_id:
+            if self.after_lookup is None:
+                raise CardFault("card_from_elsewhere")
+            return replace(self.after_lookup, visit_id=visit.visit_id)
         rows = visit.rows
         if self.after_acquire is not None and self.acquired and all(f.done() for f in self.acquired):
             rows = self.after_acquire

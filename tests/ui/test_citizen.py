@@ -320,3 +320,52 @@ def test_old_data_is_named_when_offline(open_stage: Open) -> None:
     stage = open_stage(counter)
     stage.tap()
     assert "Data terakhir: 08.10" in plain(stage)
+
+
+def test_a_card_of_another_point_is_said_to_be_checked_and_then_shown(open_stage: Open) -> None:
+    counter = script.ScriptedCounter(visits={b"siti": script.nobody_yet()}, after_lookup=script.visit())
+    stage = open_stage(counter)
+    stage.tap()
+    assert stage.state == "result"
+    assert "Sedang dicek…" in plain(stage)
+    counter.looked_up[0].set_result(None)
+    stage.until(lambda: stage.of_citizen("rowCount") == len(script.ONE_READY))
+    assert "SITI R•••••" in plain(stage)
+    assert "Sedang dicek…" not in plain(stage)
+    assert len(counter.named("look_up")) == 1
+
+
+def test_a_card_of_another_point_that_cannot_be_looked_up_is_sent_to_the_officer(open_stage: Open) -> None:
+    counter = script.ScriptedCounter(visits={b"siti": script.nobody_yet()})
+    stage = open_stage(counter)
+    stage.tap()
+    counter.looked_up[0].set_result(None)
+    stage.until(lambda: stage.state == "fault")
+    assert stage.of_citizen("faultCode") == "card_from_elsewhere"
+    assert "Tanyakan ke petugas." in plain(stage)
+
+
+def test_what_is_known_here_stays_when_central_does_not_answer(open_stage: Open) -> None:
+    counter = counter_with(asking=True)
+    counter.failures["look_up"] = EnvironmentFault("no_answer", "nothing came")
+    stage = open_stage(counter)
+    stage.tap()
+    assert stage.state == "result"
+    assert "SITI R•••••" in plain(stage)
+
+
+def test_an_answer_for_a_card_that_has_gone_is_not_shown(open_stage: Open) -> None:
+    counter = script.ScriptedCounter(visits={b"siti": script.nobody_yet()}, after_lookup=script.visit())
+    stage = open_stage(counter)
+    stage.tap()
+    stage.citizen.finish()
+    counter.looked_up[0].set_result(None)
+    stage.settle()
+    assert stage.state == "clearing"
+    assert counter.named("refresh") == []
+
+
+def test_loading_is_shown_in_percent(open_stage: Open) -> None:
+    counter = counter_with()
+    counter.kiosk_status = replace(script.STATUS, loading=42)
+    assert "Data sedang dimuat: 42%." in plain(open_stage(counter))

@@ -20,6 +20,10 @@
         <translation>Point your QR code at the camera</translation>
     </message>
     <message>
+        <source>Data sedang dimuat: %1%.</source>
+        <translation>Loading data: %1%.</translation>
+    </message>
+    <message>
         <source>Alat pembaca terputus. Panggil petugas.</source>
         <translation>Reader disconnected. Call an officer.</translation>
     </message>
@@ -81,6 +85,29 @@
     <message>
         <source>Serahkan</source>
         <translation>Hand over</translation>
+    </message>
+    <message>
+        <source>Kembali</source>
+        <translation>Back</translation>
+    </message>
+</context>
+<context>
+    <name>DatePane</name>
+    <message>
+        <source>Tanggal kiosk belum pasti. Tanggal berapa hari ini?</source>
+        <translation>The kiosk is unsure of the date. What is today's date?</translation>
+    </message>
+    <message>
+        <source>Tahun-bulan-tanggal</source>
+        <translation>Year-month-day</translation>
+    </message>
+    <message>
+        <source>Sedang dicek…</source>
+        <translation>Checking…</translation>
+    </message>
+    <message>
+        <source>Pastikan</source>
+        <translation>Confirm</translation>
     </message>
     <message>
         <source>Kembali</source>
@@ -217,6 +244,10 @@
         <translation>Kiosk stopped (%1). Call a technician.</translation>
     </message>
     <message>
+        <source>Data sedang dimuat: %1%.</source>
+        <translation>Loading data: %1%.</translation>
+    </message>
+    <message>
         <source>Tanggal kiosk belum pasti.</source>
         <translation>The kiosk is unsure of the date.</translation>
     </message>
@@ -290,6 +321,10 @@
     <message>
         <source>Kartu terbaca. %1</source>
         <translation>Card read. %1</translation>
+    </message>
+    <message>
+        <source>Sedang dicek…</source>
+        <translation>Checking…</translation>
     </message>
     <message>
         <source>Belum ada program untuk kartu ini. Tanyakan ke petugas.</source>
@@ -457,6 +492,10 @@
     <message>
         <source>Cari nomor kartu</source>
         <translation>Find a card number</translation>
+    </message>
+    <message>
+        <source>Pastikan tanggal</source>
+        <translation>Confirm the date</translation>
     </message>
     <message>
         <source>Batalkan catatan terakhir</source>
@@ -628,6 +667,10 @@
     <message>
         <source>Kartu ini belum dikenal di sini. Tanyakan ke petugas.</source>
         <translation>This card is not known here yet. Ask the officer.</translation>
+    </message>
+    <message>
+        <source>Kartu ini belum bisa dicek sekarang. Tanyakan ke petugas.</source>
+        <translation>This card cannot be checked right now. Ask the officer.</translation>
     </message>
     <message>
         <source>Kartu perlu dicek. Bawa ke Loket 1.</source>
@@ -890,6 +933,38 @@
         <translation>The void is recorded.</translation>
     </message>
     <message>
+        <source>Kartu dari titik layanan lain. Sedang dicek…</source>
+        <translation>A card of another point. Checking…</translation>
+    </message>
+    <message>
+        <source>Persediaan program ini habis di kiosk ini.</source>
+        <translation>This kiosk has none left for this program.</translation>
+    </message>
+    <message>
+        <source>Tulis tanggal seperti 2026-11-23.</source>
+        <translation>Write the date like 2026-11-23.</translation>
+    </message>
+    <message>
+        <source>Kiosk ini sudah mencatat tanggal yang lebih baru.</source>
+        <translation>This kiosk has already recorded a later date.</translation>
+    </message>
+    <message>
+        <source>Terlalu lama tanpa sambungan. Sambungkan kiosk dulu.</source>
+        <translation>Too long without a connection. Connect the kiosk first.</translation>
+    </message>
+    <message>
+        <source>Pusat menyebut tanggal lain. Periksa kalender.</source>
+        <translation>Central names another date. Check the calendar.</translation>
+    </message>
+    <message>
+        <source>Tanggal kiosk sudah pasti.</source>
+        <translation>The kiosk is sure of the date.</translation>
+    </message>
+    <message>
+        <source>Tanggal dipastikan dan tercatat.</source>
+        <translation>The date is confirmed and recorded.</translation>
+    </message>
+    <message>
         <source>Isi alasannya.</source>
         <translation>Enter the reason.</translation>
     </message>
@@ -974,8 +1049,12 @@
         <translation>Holder is blocked. Check at counter 1.</translation>
     </message>
     <message>
-        <source>Pemegang belum ada di data kiosk ini. Sambungkan kiosk.</source>
-        <translation>Holder not in this kiosk&apos;s data yet. Connect the kiosk.</translation>
+        <source>Pemegang kartu ini belum terdaftar. Periksa data di Loket 1.</source>
+        <translation>The holder of this card is not registered. Check the data at counter 1.</translation>
+    </message>
+    <message>
+        <source>Pemegang terdaftar di titik layanan lain. Sambungkan kiosk, lalu coba lagi.</source>
+        <translation>The holder is registered at another point. Connect the kiosk, then try again.</translation>
     </message>
 </context>
 </TS>

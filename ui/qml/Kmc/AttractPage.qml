@@ -152,6 +152,14 @@ Rectangle {
 
         Label {
             width: parent.width
+            visible: !root.reading && root.kiosk.loading >= 0
+            text: qsTr("Data sedang dimuat: %1%.").arg(root.kiosk.loading)
+            capMm: Theme.body
+            color: Theme.goldText
+        }
+
+        Label {
+            width: parent.width
             visible: !root.reading && !root.kiosk.tapReady && root.kiosk.qrReady
             text: qsTr("Alat pembaca terputus. Panggil petugas.")
             capMm: Theme.body

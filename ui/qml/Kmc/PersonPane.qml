@@ -27,7 +27,7 @@ Item {
         anchors.right: parent.right
         anchors.top: parent.top
         label: qsTr("Tanggal lahir")
-        visible: root.officer.birthDate === "" && root.officer.visitId !== ""
+        visible: root.officer.birthDate === "" && root.officer.fullName !== ""
         capMm: Theme.work
         targetMm: Theme.workTarget
         onPressed: root.officer.revealBirth()
@@ -42,13 +42,14 @@ Item {
             width: parent.width - (birth.visible ? birth.width + Theme.mm(3) : 0)
             height: Math.max(implicitHeight, birth.height)
             verticalAlignment: Text.AlignVCenter
-            text: root.officer.fullName
+            text: root.officer.fullName === "" ? qsTr("Kartu %1").arg(root.officer.cardNo) : root.officer.fullName
             capMm: Theme.workTitle
             font.bold: true
         }
 
         Label {
             width: parent.width
+            visible: root.officer.fullName !== ""
             text: qsTr("NIK •••• %1").arg(root.officer.nikLast4) + " · " + qsTr("Kartu %1").arg(root.officer.cardNo)
                   + " · " + Words.medium(root.officer.medium)
                   + (root.officer.birthDate === "" ? "" : " · " + qsTr("Lahir %1").arg(Words.date(root.officer.birthDate)))

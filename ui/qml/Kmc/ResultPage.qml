@@ -103,9 +103,10 @@ Rectangle {
         width: root.listRight - x
         height: root.listBottom - y
         visible: root.citizen.visitId !== "" && !root.listed
-        words: root.citizen.hasNone ? qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
+        words: root.citizen.isAsking ? qsTr("Sedang dicek…")
+               : root.citizen.hasNone ? qsTr("Belum ada program untuk kartu ini. Tanyakan ke petugas.")
                                     : qsTr("Ada layanan lain untuk Anda. Tanyakan ke petugas.")
-        glyph: "person"
+        glyph: root.citizen.isAsking ? "hourglass" : "person"
         accent: Theme.cool
         portrait: root.portrait
     }

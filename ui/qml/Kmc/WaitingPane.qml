@@ -37,7 +37,7 @@ Item {
             anchors.horizontalCenter: parent.horizontalCenter
             width: Math.min(parent.width, Theme.mm(150))
             words: Words.message(root.officer.message, root.officer.messageNumber)
-            kind: root.officer.message === "voided" ? "good" : "wait"
+            kind: ["voided", "date_confirmed"].includes(root.officer.message) ? "good" : "wait"
         }
     }
 
@@ -54,6 +54,16 @@ Item {
             capMm: Theme.work
             targetMm: Theme.workTarget
             onPressed: root.officer.openFind()
+        }
+
+        PushButton {
+            label: qsTr("Pastikan tanggal")
+            hint: "F6"
+            visible: root.kiosk.dateInDoubt && root.officer.isSupervisor
+            kind: "primary"
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.officer.openDate()
         }
 
         PushButton {

@@ -52,6 +52,15 @@ QtObject {
         return iso.substring(0, 4) === today.substring(0, 4) ? text : text + " " + iso.substring(0, 4);
     }
 
+    function isDate(iso: string): bool {
+        return /^\d{4}-\d{2}-\d{2}$/.test(iso) && month(Number(iso.substring(5, 7))) !== "";
+    }
+
+    // An ISO date as "23 November 2026".
+    function longDate(iso: string): string {
+        return Number(iso.substring(8, 10)) + " " + month(Number(iso.substring(5, 7))) + " " + iso.substring(0, 4);
+    }
+
     // The time of day of an ISO time: "08.10" in Indonesian, "08:10" in English.
     function timeOfDay(iso: string): string {
         const text = iso.substring(11, 16);
@@ -203,6 +212,8 @@ QtObject {
             return qsTr("Kartu ini bukan KMC. Pakai kartu KMC Anda.");
         case "card_unknown_holder":
             return qsTr("Kartu ini belum dikenal di sini. Tanyakan ke petugas.");
+        case "card_from_elsewhere":
+            return qsTr("Kartu ini belum bisa dicek sekarang. Tanyakan ke petugas.");
         case "card_wrong_medium":
         case "card_wrong_chip":
         case "card_random_uid":
@@ -228,6 +239,8 @@ QtObject {
             return "calendar";
         case "card_unknown_holder":
             return "person";
+        case "card_from_elsewhere":
+            return "network";
         case "kiosk":
             return "stop";
         default:
@@ -427,6 +440,22 @@ QtObject {
             return qsTr("Catatan ini bukan dari kiosk ini.");
         case "voided":
             return qsTr("Pembatalan tercatat.");
+        case "asking":
+            return qsTr("Kartu dari titik layanan lain. Sedang dicek…");
+        case "no_stock":
+            return qsTr("Persediaan program ini habis di kiosk ini.");
+        case "date_malformed":
+            return qsTr("Tulis tanggal seperti 2026-11-23.");
+        case "date_backwards":
+            return qsTr("Kiosk ini sudah mencatat tanggal yang lebih baru.");
+        case "date_too_far":
+            return qsTr("Terlalu lama tanpa sambungan. Sambungkan kiosk dulu.");
+        case "date_not_central":
+            return qsTr("Pusat menyebut tanggal lain. Periksa kalender.");
+        case "date_not_in_doubt":
+            return qsTr("Tanggal kiosk sudah pasti.");
+        case "date_confirmed":
+            return qsTr("Tanggal dipastikan dan tercatat.");
         case "reason":
         case "reason_missing":
             return qsTr("Isi alasannya.");
@@ -488,7 +517,9 @@ QtObject {
         case "card_blocked":
             return qsTr("Pemegang sedang diblokir. Periksa data di Loket 1.");
         case "card_unknown_holder":
-            return qsTr("Pemegang belum ada di data kiosk ini. Sambungkan kiosk.");
+            return qsTr("Pemegang kartu ini belum terdaftar. Periksa data di Loket 1.");
+        case "card_from_elsewhere":
+            return qsTr("Pemegang terdaftar di titik layanan lain. Sambungkan kiosk, lalu coba lagi.");
         default:
             return qsTr("Kartu tidak aktif. Bawa ke Loket 1.");
         }
