@@ -68,7 +68,7 @@ Item {
         anchors.top: who.bottom
         anchors.topMargin: Theme.mm(6)
         width: parent.width
-        visible: root.officer.visitId !== "" && root.officer.rowCount === 0
+        visible: root.officer.fullName !== "" && root.officer.visitId !== "" && root.officer.rowCount === 0
         text: qsTr("Belum ada program untuk kartu ini.")
         capMm: Theme.workTitle
     }
