@@ -139,6 +139,18 @@ class CachedKiosk:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What a cache does not have of a holder."""
+
+    looked_up_ms: int | None
+    """When central was last asked about them (Unix milliseconds)."""
+    from_elsewhere: bool
+    """They are known by a lookup only."""
+    lacks_people: bool
+    """A guardian of theirs, or their family, belongs to a point that is not followed."""
+
+
 def damage_mark(path: Path) -> Path:
     """The file that says that the cache at ``path`` was found damaged."""
     return path.with_name(f"{path.name}-damaged")
@@ -201,11 +213,6 @@ class Cache(DatabaseFile):
         row = self.row(f"{_select('holder')} WHERE id = ?", holder_id)
         return Holder(*row) if row else None
 
-    def family_head(self, family_id: int) -> Holder | None:
-        """The member with the lowest id among those known here."""
-        row = self.row(f"{_select('holder')} WHERE family_id = ? ORDER BY id LIMIT 1", family_id)
-        return Holder(*row) if row else None
-
     def family_point(self, family_id: int) -> int | None:
         """The point of the member with the lowest id: the family's rights lie there; None if unknown."""
         row = self.row('SELECT head_point_id FROM "family" WHERE id = ? LIMIT 1', family_id)
@@ -213,15 +220,17 @@ class Cache(DatabaseFile):
             row = self.row('SELECT point_id FROM "holder" WHERE family_id = ? ORDER BY id LIMIT 1', family_id)
         return int(row[0]) if row else None
 
-    def looked_up_ms(self, holder_id: int) -> int | None:
-        """When a holder of another point was last looked up (Unix milliseconds); None if never."""
-        row = self.row(f"SELECT at_ms FROM {LOOKUP} WHERE holder_id = ?", holder_id)
-        return int(row[0]) if row else None
-
-    def is_from_elsewhere(self, holder_id: int) -> bool:
-        """True for a holder who is known here by a lookup only."""
-        row = self.row('SELECT bucket FROM "holder" WHERE id = ?', holder_id)
-        return bool(row) and str(row[0]).startswith(LOOKED_UP)
+    def gaps(self, holder_id: int) -> Gaps:
+        """What this cache does not have of a holder who is in it."""
+        row = self.row(
+            f"""SELECT (SELECT at_ms FROM {LOOKUP} WHERE holder_id = h.id), h.bucket LIKE '{LOOKED_UP}%',
+                    EXISTS (SELECT 1 FROM "family" WHERE id = h.family_id) OR
+                    EXISTS (SELECT 1 FROM "guardian" AS g WHERE g.child_id = h.id
+                            AND NOT EXISTS (SELECT 1 FROM "holder" AS p WHERE p.id = g.guardian_id))
+                FROM "holder" AS h WHERE h.id = ?""",
+            holder_id,
+        )
+        return Gaps(row[0], bool(row[1]), bool(row[2])) if row else Gaps(None, False, False)
 
     def missing_subjects(self, subjects: Collection[str]) -> set[str]:
         """Which of these subjects (``h12``, ``f7``) are of no holder here."""

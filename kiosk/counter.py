@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -27,9 +28,10 @@ from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
+from kiosk.looking_up import LookingUp
 from kiosk.officers import Officers
 from kiosk.pickups import PickupList
-from kiosk.ports import RightsSource, RightWord
+from kiosk.ports import LookupWord, RightsSource, RightWord
 from kiosk.rights import Handing, dispense
 from kiosk.stock import SliceHere, slices
 from kiosk.values import (
@@ -101,6 +103,7 @@ class Counter:
         self._officers = Officers(ledger, journal, clock, pepper, enrolment.point, officer_cache_days)
         self._sessions: set[OfficerSession] = set()
         self._acquiring = Acquiring(journal, rights)
+        self._looking_up = LookingUp(rights)
         self._pickups = PickupList(ledger, zone)
 
     def close(self) -> None:
@@ -117,10 +120,21 @@ class Counter:
     # -- cards --
 
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
-        """The visit of a card that holds. Raises CardFault, EnvironmentFault."""
+        """The visit of a card that holds; ``asking``, and perhaps without a holder, if it is of another point.
+
+        Raises CardFault, ``card_from_elsewhere`` among them: it needs the network; EnvironmentFault.
+        """
         self._acquiring.settle()
         now_s = int(self._card_time().timestamp())
-        return self._admit(self._caches.current(), verify(read, self._keyset(), now_s), session)
+        cache, card = self._caches.current(), verify(read, self._keyset(), now_s)
+        now_ms = unix_ms(self._clock.now())
+        return self._looking_up.admit(
+            cache, read, card, self._online(), now_ms, lambda: self._admit(cache, card, session)
+        )
+
+    def look_up(self, visit: Visit) -> list[Future[LookupWord]]:
+        """Asks central about a visit that is ``asking``; refresh it when the future is done."""
+        return self._looking_up.ask(visit)
 
     def read_typed(self, card_no: str, session: OfficerSession, reason: str) -> Visit:
         """The visit of a card number that an officer typed; grade ``typed``.
@@ -147,7 +161,9 @@ class Counter:
         )
         return visit
 
-    def _admit(self, cache: Cache, card: VerifiedCard, session: OfficerSession | None) -> Visit:
+    def _admit(
+        self, cache: Cache, card: VerifiedCard, session: OfficerSession | None, visit_id: str = ""
+    ) -> Visit:
         holder = cache.holder_by_card(card.card_no)
         check_standing(
             card,
@@ -161,22 +177,29 @@ class Counter:
         if card.issue_no > holder.issue_no:
             self._ledger.remember_issue(card.card_no, card.issue_no)
         moment = self._moment(session, Checks())
+        as_of = self._data_as_of(cache, holder.id)
         return visits.see(
-            cache, self._ledger, secrets.token_hex(8), holder, card, moment, {}, self._data_as_of(cache)
+            cache, self._ledger, visit_id or secrets.token_hex(8), holder, card, moment, {}, as_of
         )
 
     def refresh(
         self, visit: Visit, session: OfficerSession | None = None, checks: Checks | None = None
     ) -> Visit:
-        """The same visit with the states of now. Raises CardFault ``card_unknown_holder``."""
+        """The same visit with the states of now, and the holder whom a lookup has found.
+
+        Raises CardFault: ``card_unknown_holder``, and as ``LookingUp.card_of`` does.
+        """
         cache = self._caches.current()
+        found = self._looking_up.card_of(visit)
+        if visit.holder_id == 0:
+            return visit if found is None else self._admit(cache, found, session, visit.visit_id)
         holder = visits.holder_of(cache, visit)
         card = VerifiedCard(visit.card_no, visit.issue_no, visit.grade, visit.medium, 0, 0, b"")
         moment = self._moment(session, checks or Checks(documents=visit.documents_seen))
         asked = self._acquiring.words(visit.visit_id)
-        return visits.see(
-            cache, self._ledger, visit.visit_id, holder, card, moment, asked, self._data_as_of(cache)
-        )
+        as_of = self._data_as_of(cache, holder.id)
+        fresh = visits.see(cache, self._ledger, visit.visit_id, holder, card, moment, asked, as_of)
+        return replace(fresh, asking=self._looking_up.is_asking(visit))
 
     def acquire(self, visit: Visit, session: OfficerSession) -> list[Future[dict[str, RightWord]]]:
         """Asks central for the rights this visit lacks here; look again when a future is done.
@@ -187,13 +210,14 @@ class Counter:
         """
         cache = self._caches.current()
         self._require(session, cache)
-        if not self._online():
+        if not self._online() or not visit.holder_id:
             return []
         found = self._eligible(cache, visit, session, Checks())
         return self._acquiring.ask(visit.visit_id, rights_to_ask(found, self.enrolment.point))
 
     def leave(self, visit: Visit) -> None:
         """Ends a visit: rights that came for it and were not used go back."""
+        self._looking_up.leave(visit.visit_id)
         self._acquiring.leave(visit.visit_id)
 
     # -- officers --
@@ -381,6 +405,7 @@ class Counter:
             data_as_of=self._data_as_of(cache),
             frozen=self._ledger.meta("frozen"),
             warnings=tuple(warnings),
+            loading=self._caches.progress(),
         )
 
     def assert_clock(self, day: date, session: OfficerSession) -> str:
@@ -480,8 +505,11 @@ class Counter:
         known = datetime.fromisoformat(stored) if stored else datetime.fromtimestamp(0, UTC)
         return max(known, from_unix_ms(sync_state.load(self.home).current_ms))
 
-    def _data_as_of(self, cache: Cache | None) -> str:
+    def _data_as_of(self, cache: Cache | None, holder_id: int = 0) -> str:
         synced = self._synced_at(cache)
+        gaps = cache.gaps(holder_id) if cache and holder_id else None
+        if gaps is not None and gaps.from_elsewhere and gaps.looked_up_ms is not None:
+            synced = from_unix_ms(gaps.looked_up_ms)
         if synced.year <= 1970:
             return ""
         return synced.astimezone(ZoneInfo(self._zone)).isoformat(timespec="seconds")

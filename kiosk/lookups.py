@@ -105,8 +105,9 @@ def _old(connection: Any, now_ms: int) -> list[int]:
     found = connection.execute(
         f"""SELECT holder_id FROM {LOOKUP} WHERE at_ms NOT BETWEEN ? AND ?
             UNION SELECT holder_id FROM
-                (SELECT holder_id FROM {LOOKUP} ORDER BY at_ms DESC LIMIT -1 OFFSET {MOST_KEPT})""",
-        (now_ms - KEPT_MS, now_ms + KEPT_MS),
+                (SELECT holder_id FROM {LOOKUP} WHERE at_ms <= ? ORDER BY at_ms DESC
+                 LIMIT -1 OFFSET {MOST_KEPT})""",
+        (now_ms - KEPT_MS, now_ms + KEPT_MS, now_ms + KEPT_MS),
     )
     return [row[0] for row in found.fetchall()]
 

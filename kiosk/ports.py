@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from kiosk.values import CardRead
+
 
 @dataclass(frozen=True, slots=True)
 class RightWord:
@@ -20,11 +22,25 @@ class RightWord:
     ref: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LookupWord:
+    """Central's word on a card of another point; its holder has been put into the cache by then."""
+
+    status: str
+    """``found``, ``unknown`` or ``refused``."""
+    code: str = ""
+    """Refused: the code of the card's fault."""
+
+
 class RightsSource(Protocol):
-    """Fetches rights from central in the background."""
+    """Fetches rights, and holders of other points, from central in the background."""
 
     def acquire(self, rights: list[str]) -> Future[dict[str, RightWord]]:
         """Asks for rights; the future ends with central's words or a CentralFault, within a second."""
+        ...
+
+    def look_up(self, read: CardRead, card_no: str) -> Future[LookupWord]:
+        """Asks whose card this is; the future ends with central's word or a CentralFault, within seconds."""
         ...
 
     def wake(self) -> None:

@@ -178,6 +178,9 @@ class Visit:
     """ISO time of the last successful sync; empty if never."""
     documents_seen: tuple[str, ...] = ()
     """Documents the officer has ticked during this visit."""
+    asking: bool = False
+    """Central is to be asked (``Counter.look_up``) who this is, where ``holder_id`` is 0, or what is missing
+    of a holder who lives elsewhere; then ``Counter.refresh``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +251,5 @@ class KioskStatus:
     frozen: str = ""
     """Code of what keeps this kiosk from dispensing; empty if nothing does."""
     warnings: tuple[str, ...] = field(default=())
+    loading: int | None = None
+    """Percent of a first load (or one anew) that is on its way; None if none is."""

@@ -6,17 +6,19 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kiosk.asking import note_asked
+from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault
 from kiosk.grant import Grant, open_grant
 from kiosk.journal import Identity
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
-from kiosk.ports import RightWord
+from kiosk.ports import LookupWord, RightWord
 from kiosk.rights import take_in
+from kiosk.values import CardRead
 
 if TYPE_CHECKING:  # the screen is up before the wire's libraries are loaded
     from sync.client import CentralClient
@@ -27,7 +29,11 @@ log = logging.getLogger(__name__)
 DEADLINE_S = 0.8
 """Longest that "Sedang dicek…" may stand on the screen."""
 
+LOOKUP_DEADLINE_S = 3.0
+"""Longest that a card of another point is looked up before its holder hears that it needs the network."""
+
 Words = Future[dict[str, RightWord]]
+T = TypeVar("T")
 
 
 class CentralRights:
@@ -42,7 +48,9 @@ class CentralRights:
         clock: Clock,
         wake_sync: Callable[[], None],
         *,
+        open_caches: Callable[[], CacheFolder],
         deadline_s: float = DEADLINE_S,
+        lookup_deadline_s: float = LOOKUP_DEADLINE_S,
     ) -> None:
         self._open_ledger = open_ledger
         self._make_client = make_client
@@ -50,24 +58,41 @@ class CentralRights:
         self._keyset = keyset
         self._clock = clock
         self._wake_sync = wake_sync
+        self._open_caches = open_caches
         self._deadline_s = deadline_s
+        self._lookup_deadline_s = lookup_deadline_s
         self._ending = threading.RLock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rights")
         self._ledger: Ledger | None = None
         self._client: CentralClient | None = None
+        self._caches: CacheFolder | None = None
 
     def acquire(self, rights: list[str]) -> Words:
         """Asks in the background; the future ends with central's words, or with a CentralFault.
 
         Within the deadline, whatever the network does. What comes later is in the ledger all the same.
         """
-        words: Words = Future()
-        overdue = CentralFault("central_unreachable", "no answer in time", why="timeout")
-        alarm = threading.Timer(self._deadline_s, self._end, (words, None, overdue))
-        alarm.daemon = True
-        alarm.start()
+        words, alarm = self._future_within(self._deadline_s)
         self._worker.submit(self._answer, list(rights), words, alarm)
         return words
+
+    def look_up(self, read: CardRead, card_no: str) -> Future[LookupWord]:
+        """Asks whose card this is; the future ends with central's word, or with a CentralFault.
+
+        Within a deadline of its own; what comes later is in the cache for the next tap.
+        """
+        word: Future[LookupWord]
+        word, alarm = self._future_within(self._lookup_deadline_s)
+        self._worker.submit(self._answer_with, lambda: self._look_up(read, card_no), word, alarm)
+        return word
+
+    def _future_within(self, deadline_s: float) -> tuple[Future[Any], threading.Timer]:
+        future: Future[Any] = Future()
+        overdue = CentralFault("central_unreachable", "no answer in time", why="timeout")
+        alarm = threading.Timer(deadline_s, self._end, (future, None, overdue))
+        alarm.daemon = True
+        alarm.start()
+        return future, alarm
 
     def prepare(self) -> None:
         """Loads and opens ahead what the first tap would wait for; returns at once."""
@@ -83,28 +108,40 @@ class CentralRights:
         self._worker.shutdown(wait=True)
 
     def _answer(self, rights: list[str], words: Words, alarm: threading.Timer) -> None:
+        self._answer_with(lambda: self._ask(rights), words, alarm)
+
+    def _answer_with(self, ask: Callable[[], T], future: Future[T], alarm: threading.Timer) -> None:
         try:
-            if self._begin(words):
-                self._end(words, self._ask(rights), None)
+            if self._begin(future):
+                self._end(future, ask(), None)
         except Exception as fault:
-            self._end(words, None, fault)
+            self._end(future, None, fault)
         finally:
             alarm.cancel()
 
-    def _begin(self, words: Words) -> bool:
+    def _begin(self, future: Future[T]) -> bool:
         """False if the future is overdue or taken back by now: then nobody is asked."""
         with self._ending:
-            return not words.done() and words.set_running_or_notify_cancel()
+            return not future.done() and future.set_running_or_notify_cancel()
 
-    def _end(self, words: Words, result: dict[str, RightWord] | None, fault: Exception | None) -> None:
+    def _end(self, future: Future[T], result: T | None, fault: Exception | None) -> None:
         """Ends the future unless the deadline was faster."""
         with self._ending:
-            if words.done():
+            if future.done():
                 return
             if fault is not None:
-                words.set_exception(fault)
-            else:
-                words.set_result(result or {})
+                future.set_exception(fault)
+            elif result is not None:
+                future.set_result(result)
+
+    def _look_up(self, read: CardRead, card_no: str) -> LookupWord:
+        from sync.lookup import look_up
+
+        _, client = self._open()
+        if self._caches is None:
+            self._caches = self._open_caches()
+        now_ms = unix_ms(self._clock.now())
+        return look_up(client, self._caches, read, card_no, now_ms, self._lookup_deadline_s)
 
     def _open(self) -> tuple[Ledger, CentralClient]:
         if self._ledger is None:
@@ -151,5 +188,7 @@ class CentralRights:
     def _close(self) -> None:
         if self._ledger is not None:
             self._ledger.close()
+        if self._caches is not None:
+            self._caches.close()
         if self._client is not None:
             self._client.close()

@@ -22,7 +22,7 @@ from kiosk.home import Home
 from kiosk.journal_walk import public_key_meta
 from kiosk.ledger import LEDGER_FILE, Ledger
 from kiosk.officer_pin import hash_pin
-from kiosk.ports import RightWord
+from kiosk.ports import LookupWord, RightWord
 from kiosk.rights import GrantOutcome, take_in
 from kiosk.values import CardRead, Checks, Collector, Medium, Mode, OfficerSession
 from tests.kiosk.city import City, public, shown, tapped
@@ -63,6 +63,13 @@ class ScriptedRights:
     asked: list[list[str]] = field(default_factory=list)
     futures: list[Future[dict[str, RightWord]]] = field(default_factory=list)
     wakes: int = 0
+    looked_up: list[str] = field(default_factory=list)
+    words: list[Future[LookupWord]] = field(default_factory=list)
+
+    def look_up(self, read: CardRead, card_no: str) -> Future[LookupWord]:
+        self.looked_up.append(card_no)
+        self.words.append(Future())
+        return self.words[-1]
 
     def acquire(self, rights: list[str]) -> Future[dict[str, RightWord]]:
         self.asked.append(rights)

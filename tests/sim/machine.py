@@ -155,6 +155,7 @@ class Machine:
                 home.keyset,
                 clock,
                 lambda: None,
+                open_caches=home.caches,
             )
         return self._rights
 

@@ -71,6 +71,7 @@ def _source(world: World, client: ScriptedClient, deadline_s: float) -> CentralR
         home.keyset,
         world.clock,
         lambda: None,
+        open_caches=home.caches,
         deadline_s=deadline_s,
     )
 
