@@ -1,4 +1,4 @@
-"""Reading one QR code that is no card's: the code of an enrolment ticket, before there is a kiosk to read for."""
+"""Reading one QR code that is no card's: that of an enrolment ticket, before there is a kiosk to read for."""
 
 from __future__ import annotations
 

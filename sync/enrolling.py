@@ -15,6 +15,7 @@ from kiosk.journal_walk import public_key_meta
 from kiosk.keyset import open_keyset
 from kiosk.keystore import public_of
 from kiosk.ledger import LEDGER_FILE, Ledger
+from sync import orders
 from sync.client import open_answer_or_name_it, refused
 from sync.signature import ENROL_KEYID, new_nonce, sign_request
 from sync.transport import is_address, new_session, send
@@ -114,6 +115,7 @@ def _prepare_ledger(
                     GENERATION_META: str(enrolled.gen),
                     public_key_meta(enrolled.gen): public.hex(),
                     "frozen": "",
+                    orders.DONE_META: "",
                     "grant_rev": "0",
                     rollback.COUNTER_META: "",  # a ledger that was refused takes the counter up anew
                 }
