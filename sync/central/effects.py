@@ -156,7 +156,10 @@ class Effects:
         found = HandOut(record, ref, flags.kind_of(record), row, counted, holds)
         flags.judge(self._connection, found, lambda: self._of_right(counted, ref), self.open_case)
         if counted.left == 0:
-            counted.recall = counted.recall and counted.merges > 0
+            # Who was asked because others took of it too still believes in what they took.
+            counted.recall = counted.recall and (
+                counted.merges > 0 or self._recalls.is_misled(self._connection, counted)
+            )
             counted.wanted_by, counted.wanted_until = "", 0
         if not holds or counted is not row:
             # Its holder believes in more than is left now.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from sync.central.models import recall_log
 from sync.central.right_rows import Right
@@ -46,6 +46,19 @@ class Recalls:
                 }
             )
         row.recall = True
+
+    def is_misled(self, connection: Connection, row: Right) -> bool:
+        """True if the grant outstanding was asked back because its holder believes in more than there is."""
+        epoch = (row.epoch_incarnation, row.epoch_n)
+        if any(
+            (one["right"], one["why"]) == (row.right, MISLED)
+            and (one["epoch_incarnation"], one["epoch_n"]) == epoch
+            for one in self._rows
+        ):
+            return True
+        query = select(recall_log.c.id).where(recall_log.c.right == row.right, recall_log.c.why == MISLED)
+        query = query.where(recall_log.c.epoch_incarnation == epoch[0], recall_log.c.epoch_n == epoch[1])
+        return connection.execute(query.limit(1)).first() is not None
 
     def write(self, connection: Connection) -> None:
         """Logs what was asked for."""
