@@ -63,8 +63,6 @@ def _decide(
     recalls: Recalls,
 ) -> RightAnswer:
     where = kiosks.point_of(row.held_by)
-    if row.merged_into is not None:
-        return RightAnswer(right=row.right, status="closed")
     if row.left == 0:
         return RightAnswer(
             right=row.right, status="taken", point=row.last_point_id, at=row.last_at, ref=row.last_ref

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.sql import Select
 
 from kiosk.journal_format import KEY_ROLL, VOID, ZERO_HASH, pickup_ref, rolled_to
-from sync.central import writeoff
+from sync.central import merging, writeoff
 from sync.central.audit_books import Books, Finding
 from sync.central.flags import EXPOSURE, OVERSPEND_TOLERATED, WRITTEN_OFF
 from sync.central.key_rows import DeviceKey, in_force
@@ -241,7 +241,8 @@ def _overspends(connection: Connection, books: Books, report: Report) -> None:
         entitled = max(quantity, *most, 0)
         if spent <= entitled:
             continue
-        cases = connection.execute(select(case.c.id, case.c.code).where(case.c.right == right)).all()
+        parts = [right, *merging.parts_of(connection, right)]
+        cases = connection.execute(select(case.c.id, case.c.code).where(case.c.right.in_(parts))).all()
         told = [
             one.id
             for one in cases

@@ -67,6 +67,9 @@ def _version_mistakes(document: ImportDocument, known: Mapping[str, Program]) ->
         if program.right_group != before.right_group:
             said = "a program keeps its right group: another one would make a second right"
             found.append(Mistake(f"programs[{index}].right_group", "group_moved", said))
+        if program.mode != before.mode and before.period.kind == "once":
+            said = "a mode changes when a period is over, and this one never is"
+            found.append(Mistake(f"programs[{index}].mode", "mode_fixed", said))
     return found
 
 

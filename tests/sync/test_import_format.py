@@ -337,6 +337,15 @@ def test_programs_at_central_are_held_against_those_of_the_document() -> None:
     assert codes(changed(seed, right_group="other")) == {"version", "group_moved"}
 
 
+def test_a_mode_stays_where_no_period_is_ever_over() -> None:
+    before = changed(CITY.programs[0], period={"kind": "once", "windows": []}, version=1, right_group="own")
+    limits = {"amount": 1, "count": 1, "days": 1}
+    after = changed(before, version=2, mode="tolerate", tolerate=limits)
+    document = ImportDocument(mode="demonstration", source="x", issued=TODAY, programs=(after,))
+    known = Known(agencies={before.agency_id}, points=set(before.points or ()), programs={before.id: before})
+    assert {mistake.code for mistake in check(document, known)} == {"mode_fixed"}
+
+
 def test_a_keeper_at_central_counts() -> None:
     document = ImportDocument(
         mode="demonstration", source="Diskominfo", issued=TODAY, kiosks=(CITY.kiosks[1],)
