@@ -17,12 +17,14 @@ from starlette.exceptions import HTTPException
 from kiosk.errors import CentralFault, KioskError
 from kiosk.values import Mode
 from sync.central import acquire, changes, enrol, following, intake, key_admin, lookup, poll, ranges, recovery
-from sync.central.gate import Caller, Gate, error_body, status_of
+from sync.central.gate import Caller, Gate, error_body, retry_after, status_of
+from sync.central.limits import Limits
 from sync.central.snapshots import Snapshots
 from sync.central.state import Central
 from sync.snapshot_format import MAX_BYTES
 from sync.wire import (
     MAX_CURSOR,
+    MAX_RECORDS,
     ChangesAnswer,
     EnrolAnswer,
     EnrolRequest,
@@ -44,7 +46,7 @@ from sync.wire import (
 
 JSON: Final = "application/json"
 ERRORS: Final[dict[int | str, dict[str, object]]] = {
-    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 410, 413, 416, 422, 429, 503)
+    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 408, 410, 411, 413, 416, 422, 429, 503)
 }
 
 BucketName = Annotated[str, Path(pattern=r"^[a-z][0-9a-z]{0,23}$")]
@@ -53,7 +55,7 @@ SnapshotGen = Annotated[int, Path(ge=0, lt=2**53)]
 logger = logging.getLogger(__name__)
 
 
-def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
+def make_app(central: Central, hub: poll.Hub | None = None, limits: Limits | None = None) -> FastAPI:
     """Central as an ASGI application. The caller closes ``central`` when it is done."""
     hub = hub or poll.Hub()
     ticker = poll.Ticker(central)
@@ -78,7 +80,7 @@ def make_app(central: Central, hub: poll.Hub | None = None) -> FastAPI:
         docs_url="/docs" if shown else None,
         redoc_url=None,
     )
-    app.add_middleware(Gate, central=central)
+    app.add_middleware(Gate, central=central, limits=limits)
     _add_fault_handlers(app)
 
     @app.post("/v1/enrol", response_model=EnrolAnswer, responses=ERRORS)
@@ -205,12 +207,16 @@ def _add_fault_handlers(app: FastAPI) -> None:
     async def on_fault(_: Request, fault: KioskError) -> Response:
         if status_of(fault) >= 500:
             logger.error("%s", fault)
-        retry_after_s = fault.detail.get("retry_after_s")
-        headers = None if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        wait = retry_after(fault)
+        headers = None if wait is None else {"Retry-After": wait}
         return Response(error_body(fault.code, fault.message), status_of(fault), headers, media_type=JSON)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, fault: RequestValidationError) -> Response:
+        found = [(error["type"], tuple(error["loc"])) for error in fault.errors()]
+        if ("too_long", ("body", "records")) in found:
+            told = error_body("too_many_records", f"at most {MAX_RECORDS} in one push")
+            return Response(told, 413, media_type=JSON)
         # Places only: the values may be personal.
         places = sorted({".".join(str(part) for part in error["loc"]) for error in fault.errors()})
         return Response(error_body("body_invalid", f"at {', '.join(places)[:500]}"), 422, media_type=JSON)

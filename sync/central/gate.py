@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -20,6 +22,7 @@ from kiosk.errors import CentralFault, EnvironmentFault, KioskError
 from sync.central import key_rows
 from sync.central.database import is_duplicate
 from sync.central.key_rows import DeviceKey
+from sync.central.limits import Limits, check_depth
 from sync.central.models import nonce
 from sync.central.state import Central
 from sync.signature import ENROL_KEYID, SignedBy, check_clock, seal_answer, signer_of, verify_request
@@ -36,6 +39,8 @@ UNSIGNED_PATHS: Final = ("/v1/health", "/v1/keyset")
 ENROL_PATH: Final = "/v1/enrol"
 JOURNAL_PATH: Final = "/v1/journal"
 MIN_COMPRESSED: Final = 512
+TROUBLE_RETRY_S: Final = 5
+"""When a kiosk may ask again after trouble of central's own."""
 STATUS: Final = {
     "signature_missing": 401,
     "unknown_key": 401,
@@ -61,7 +66,13 @@ STATUS: Final = {
     "range_unsatisfiable": 416,
     "lookup_too_often": 429,
     "snapshot_later": 503,
+    "too_many_requests": 429,
+    "central_busy": 503,
+    "body_slow": 408,
+    "length_required": 411,
     "body_too_large": 413,
+    "body_too_deep": 422,
+    "too_many_records": 413,
     "body_invalid": 422,
 }
 
@@ -89,9 +100,10 @@ def error_body(code: str, message: str) -> bytes:
 class Gate:
     """Wraps the routes; paths outside ``/v1`` pass untouched."""
 
-    def __init__(self, app: App, central: Central) -> None:
+    def __init__(self, app: App, central: Central, limits: Limits | None = None) -> None:
         self._app = app
         self._central = central
+        self._limits = limits or Limits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -99,21 +111,33 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = _headers(scope)
-        signed: SignedBy | None = None
-        body: bytes | None = None
         try:
-            body = await _body(headers, receive)
-            if scope["path"] not in UNSIGNED_PATHS:
-                by, keys, public = await run_in_threadpool(self._verify, scope, headers, body)
-                signed = by
+            async with self._limits.room(headers):
+                answer, signed = await self._answer(scope, headers, receive)
+        except CentralFault as fault:
+            answer, signed = _refusal(fault), None
+        await self._send(answer, headers, signed, send)
+
+    async def _answer(
+        self, scope: Scope, headers: dict[str, str], receive: Receive
+    ) -> tuple[_Answer, SignedBy | None]:
+        signed: SignedBy | None = None
+        try:
+            body = await _body(headers, receive, self._limits.rules.body_s)
+            if scope["path"] in UNSIGNED_PATHS:
+                return await self._run(scope, body, receive), None
+            by, keys, public = await run_in_threadpool(self._verify, scope, headers, body)
+            signed = by
+            self._limits.count(by.keyid)
+            check_depth(body)
+            async with self._limits.place() if scope["path"] == JOURNAL_PATH else nullcontext():
                 await run_in_threadpool(self._admit, by, scope["path"], keys, public)
                 scope.setdefault("state", {})["caller"] = _caller(by.keyid)
-            answer = await self._run(scope, body, receive)
+                return await self._run(scope, body, receive), signed
         except (CentralFault, EnvironmentFault) as fault:
             if isinstance(fault, EnvironmentFault):
                 logger.error("%s", fault)
-            answer = _Answer(status_of(fault), {}, error_body(fault.code, fault.message))
-        await self._send(answer, headers, signed, send)
+            return _refusal(fault), signed
 
     def _verify(
         self, scope: Scope, headers: dict[str, str], body: bytes
@@ -215,6 +239,20 @@ class _Answer:
     body: bytes
 
 
+def retry_after(fault: KioskError) -> str | None:
+    """The value of ``Retry-After`` (seconds, RFC 9110 section 10.2.3); None where asking again is no use."""
+    if isinstance(fault, EnvironmentFault):
+        return str(TROUBLE_RETRY_S)
+    retry_after_s = fault.detail.get("retry_after_s")
+    return None if retry_after_s is None else str(retry_after_s)
+
+
+def _refusal(fault: KioskError) -> _Answer:
+    wait = retry_after(fault)
+    headers = {} if wait is None else {b"retry-after": wait.encode()}
+    return _Answer(status_of(fault), headers, error_body(fault.code, fault.message))
+
+
 def _headers(scope: Scope) -> dict[str, str]:
     """Header fields; of one that stands twice, both values joined (RFC 9110 section 5.3)."""
     found: dict[str, str] = {}
@@ -224,7 +262,15 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def _body(headers: dict[str, str], receive: Receive) -> bytes:
+async def _body(headers: dict[str, str], receive: Receive, within_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(within_s):
+            return await _whole_body(headers, receive)
+    except TimeoutError:
+        raise CentralFault("body_slow", f"not whole within {within_s:.0f} s") from None
+
+
+async def _whole_body(headers: dict[str, str], receive: Receive) -> bytes:
     announced = headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
         raise CentralFault("body_too_large", f"at most {MAX_BODY_BYTES} bytes")

@@ -313,4 +313,4 @@ def test_the_rest_grows_to_a_minute_with_jitter(monkeypatch: pytest.MonkeyPatch)
     assert [back_off_s(n, 0, 1.0) for n in (1, 2, 3, 4)] == [1, 2, 4, 8]
     assert [back_off_s(n, 0, 0.0) for n in (1, 2, 3, 4)] == [0.5, 1, 2, 4]
     assert back_off_s(1000, 0, 1.0) == MAX_BACK_OFF_S
-    assert back_off_s(1, 120, 1.0) == 120
+    assert [back_off_s(1, 120, share) for share in (0.0, 1.0)] == [120, 180]
