@@ -257,7 +257,7 @@ async def test_a_backup_moves_to_the_other_kind_of_database(
 async def test_a_backup_is_of_one_moment(central: Central, keeper: PlainKiosk, tmp_path: Path) -> None:
     """A ticket is made while the tables are read: it is not in the file."""
     pages = backup._rows_of
-    made = []
+    made: list[bool] = []
 
     def slowly(connection: Any, table: Any) -> Any:
         if table is journal and not made:
