@@ -21,6 +21,7 @@ from kiosk.values import Mode
 from sync.central import (
     cards,
     demo,
+    feed_commands,
     importing,
     journal_commands,
     key_commands,
@@ -278,6 +279,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--counter", default="Loket 1")
     one.add_argument("--keeper", action="store_true", help="the point's rights lie at this kiosk")
     kiosk_commands.register(kiosk, add)
+    feed_commands.register(kiosk, add)
     add(kiosk, "list", _kiosk_list, "list kiosks")
     one = add(kiosk, "revoke", _kiosk_revoke, "revoke a lost or stolen kiosk")
     one.add_argument("kiosk", metavar="KIOSK")

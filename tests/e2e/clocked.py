@@ -19,8 +19,9 @@ from kiosk.counter import Counter
 from kiosk.desk_commands import card_in_tray
 from kiosk.home import Home
 from kiosk.values import CardRead, Checks, Collector, Mode, OfficerSession, Pickup, ProgramState, Visit
-from sync.central import demo, kiosk_rows, state
+from sync.central import demo, following, kiosk_rows, state
 from sync.central.api import make_app
+from sync.central.demo_places import IRINGMULYO
 from sync.central.poll import Hub
 from sync.central.state import Central
 from sync.engine import SyncReport
@@ -78,6 +79,7 @@ class ClockedTown:
             state.init(self.home / "central", self.database, Mode.DEMONSTRATION, self._seconds)
         ) as central:
             demo.fill(central)
+            following.set_followed(central, "HDM1", (IRINGMULYO,))
         with self.central_running() as central:
             for name in KIOSKS:
                 enrol(self.home / name, kiosk_rows.new_ticket(central, name), self.url, self.clock)
@@ -151,6 +153,13 @@ class Desk:
     def visit(self, card_no: str) -> Visit:
         """A tapped card, with the officer signed in."""
         return self.counter.read(self.card(card_no), self.session)
+
+    def looked_up(self, card_no: str) -> Visit:
+        """A tapped card of another point, as it stands once central has answered."""
+        visit = self.visit(card_no)
+        for future in self.counter.look_up(visit):
+            future.result(timeout=30)
+        return self.counter.refresh(visit, self.session)
 
     def state(self, card_no: str, program: str) -> ProgramState:
         """What a tap shows of one program to the citizen, before an officer looks."""

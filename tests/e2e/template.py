@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, insert, select
 from sqlalchemy.pool import NullPool
 
 from sync.central import migration
+from sync.central.demo_places import IRINGMULYO as IRINGMULYO_POINT
 from sync.central.models import metadata
 from tests.e2e.town import Town
 
@@ -34,6 +35,9 @@ def _set_up(folder: Path) -> None:
     for words in (("init", "--mode", "demonstration"), ("demo",)):
         code, answer = town.central(*words)
         assert code == 0, answer
+    # This counter knows the people of its neighbour, and can say where to go while the network is away.
+    code, answer = town.central("kiosk", "follow", "HDM1", "--point", str(IRINGMULYO_POINT))
+    assert code == 0, answer
     town.start_central()
     try:
         for name in KIOSKS:

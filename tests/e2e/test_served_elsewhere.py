@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from kiosk.errors import OfficerFault
+from kiosk.errors import CardFault, OfficerFault
 from kiosk.values import StateCode, Visit
+from sync.central import following
 from tests.e2e.clocked import ClockedTown, Desk
-from tests.e2e.town import CHECK, HADIMULYO, IRINGMULYO, MOTHER
+from tests.e2e.town import CHECK, FARMER, HADIMULYO, IRINGMULYO, MOTHER
 
 RIGHT = "h1/periksa-kesehatan/2027"
 
@@ -79,3 +82,31 @@ def test_a_right_that_was_not_used_goes_back(clocked_town: ClockedTown) -> None:
         a.sync()
     assert a.state(MOTHER, CHECK).code == StateCode.READY
     assert town.books().handed == []
+
+
+def test_a_card_from_elsewhere_is_looked_up_and_served(clocked_town: ClockedTown) -> None:
+    """This counter follows its own point alone: it knows nobody of the other one until they come."""
+    town = clocked_town
+    a, b = town.desk("IRM1"), town.desk("HDM1")
+    with town.central_running() as central:
+        following.set_followed(central, "HDM1", ())
+        b.sync()
+        first = b.visit(MOTHER)
+        assert (first.asking, first.holder_id, first.rows) == (True, 0, ())
+        visit = b.looked_up(MOTHER)
+        assert visit.full_name
+        assert ask(b, visit) == "recalled"
+        a.sync()
+        assert ask(b, visit) == "granted"
+        pickup = b.confirm(b.counter.refresh(visit, b.session), CHECK)
+        b.counter.leave(visit)
+        b.sync()
+        a.sync()
+        assert a.state(MOTHER, CHECK).place == HADIMULYO
+    # Known for the day, and told apart from nobody when the network is away.
+    town.clock.go_on(timedelta(minutes=5))
+    assert b.state(MOTHER, CHECK).code == StateCode.TAKEN
+    with pytest.raises(CardFault) as caught:
+        b.visit(FARMER)
+    assert (caught.value.code, caught.value.detail["why"]) == ("card_from_elsewhere", "offline")
+    assert [(one.ref, one.kiosk) for one in town.books().handed] == [(pickup.ref, "HDM1")]

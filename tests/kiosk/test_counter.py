@@ -216,7 +216,7 @@ def test_cards_that_are_genuine_but_not_to_be_served(world: World) -> None:
     world.put_holder(4, "LAMA", issue=2)
     world.put_holder(5, "MATI", status="deceased")
     world.put("denied_card", "7000000001", 1, "stolen", "2026-11-01")
-    expected = {1: "card_stolen", 4: "card_superseded", 5: "card_deceased", 9: "card_unknown_holder"}
+    expected = {1: "card_stolen", 4: "card_superseded", 5: "card_deceased", 9: "card_from_elsewhere"}
     for holder_id, code in expected.items():
         with pytest.raises(CardFault) as refused:
             world.counter.read(world.card(holder_id))
