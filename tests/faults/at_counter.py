@@ -18,7 +18,7 @@ from pathlib import Path
 from kiosk.clock import SystemClock
 from kiosk.counter import Counter
 from kiosk.desk_commands import PIN_VARIABLE
-from kiosk.errors import EnvironmentFault
+from kiosk.errors import CardFault, EnvironmentFault
 from kiosk.home import Home
 from kiosk.values import (
     CardRead,
@@ -42,7 +42,7 @@ def say(event: str, **more: object) -> None:
 
 
 def due(counter: Counter, seed: int) -> Iterator[tuple[Visit, VisitRow]]:
-    """Genuine cards of the demonstration in an order of the seed's, with what their holders may collect."""
+    """Genuine cards of this point in an order of the seed's, with what their holders may collect."""
     lines = (counter.home / "cards.jsonl").read_text(encoding="utf-8").splitlines()
     random.Random(seed).shuffle(lines)
     for card in map(json.loads, lines):
@@ -50,7 +50,12 @@ def due(counter: Counter, seed: int) -> Iterator[tuple[Visit, VisitRow]]:
             continue
         chip = base64.b64decode(card["nfc"], validate=True)
         while True:
-            visit = counter.read(CardRead(Medium.NFC, chip, bytes.fromhex(card["uid"])))
+            try:
+                visit = counter.read(CardRead(Medium.NFC, chip, bytes.fromhex(card["uid"])))
+            except CardFault as fault:
+                if fault.code != "card_from_elsewhere":
+                    raise
+                break
             row = next(
                 (row for row in visit.rows if row.state.code in DUE and "holder" in row.collectors), None
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from kiosk.counter import Counter
 from kiosk.desk_commands import card_in_tray
 from kiosk.home import Home
 from kiosk.journal_walk import export_lines, list_records, verify_journal
-from kiosk.values import CardRead, Checks, Collector, Medium, StateCode, Visit
+from kiosk.values import Checks, Collector, Visit
 from tests.e2e.town import OFFICERS, PINS, KioskAt
-
-DOCUMENTS = ("ktp", "kk", "akta", "kartu_pelajar", "surat_dokter")
+from tests.faults.at_counter import DOCUMENTS, due
+from tests.faults.counting import HandOuts
 
 
 @contextmanager
@@ -42,31 +41,31 @@ def state_of(counter: Counter, card_no: str, program: str) -> str:
     return str(next(row.state.code for row in tap(counter, card_no).rows if row.program_id == program))
 
 
-def hand_out_to_many(kiosk: KioskAt, count: int) -> list[str]:
+class Queue:
+    """Holders who come one after the other to an officer who has signed in."""
+
+    def __init__(self, kiosk: KioskAt, counter: Counter, seed: int = 0) -> None:
+        self._counter = counter
+        self._officer = OFFICERS[kiosk.name]
+        self._session = counter.sign_in(self._officer, PINS[self._officer])
+        self._people = due(counter, seed)
+
+    def serve(self, handed: HandOuts) -> str:
+        """Hands out to the next all that is due of one program; answers the reference."""
+        visit, row = next(self._people)
+        pickup = self._counter.confirm(
+            visit, row.program_id, row.quantity, Collector(), Checks(DOCUMENTS), self._session
+        )
+        handed.add(pickup.ref, row.right)
+        self._counter.mark_shown(pickup.ref)
+        return pickup.ref
+
+
+def hand_out_to_many(kiosk: KioskAt, count: int, handed: HandOuts) -> list[str]:
     """Records that many pickups of whoever has something to collect here; answers their references."""
-    refs: list[str] = []
-    rights: set[str] = set()
     with counter_of(kiosk) as counter:
-        session = counter.sign_in(OFFICERS[kiosk.name], PINS[OFFICERS[kiosk.name]])
-        for card in map(json.loads, (kiosk.home / "cards.jsonl").read_text().splitlines()):
-            if card["label"] or len(refs) == count:
-                continue
-            chip = base64.b64decode(card["nfc"], validate=True)
-            visit = counter.read(CardRead(Medium.NFC, chip, bytes.fromhex(card["uid"])))
-            for row in visit.rows:
-                due = (
-                    row.state.code in (StateCode.READY, StateCode.NEEDS_DOCUMENT) and row.right not in rights
-                )
-                if not due or "holder" not in row.collectors or len(refs) == count:
-                    continue
-                pickup = counter.confirm(
-                    visit, row.program_id, row.quantity, Collector(), Checks(DOCUMENTS), session
-                )
-                counter.mark_shown(pickup.ref)
-                refs.append(pickup.ref)
-                rights.add(row.right)
-    assert len(refs) == count
-    return refs
+        queue = Queue(kiosk, counter)
+        return [queue.serve(handed) for _ in range(count)]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "shim" / "disk.c"
+SOURCES = Path(__file__).parent / "shim"
 SECTOR = 512
 """Bytes that a disk writes wholly or not at all."""
 
@@ -23,16 +23,16 @@ class CompilerMissing(Exception):
     """No C compiler is installed."""
 
 
-def build(folder: Path) -> Path:
-    """The compiled shim, made by whichever worker of a run comes first. Raises CompilerMissing."""
-    library = folder / "disk.so"
-    with (folder / "disk.lock").open("w") as lock:
+def build(name: str, folder: Path) -> Path:
+    """A compiled shim, made by whichever worker of a run comes first. Raises CompilerMissing."""
+    library = folder / f"{name}.so"
+    with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not library.exists():
             if shutil.which("gcc") is None:
                 raise CompilerMissing
-            options = ("-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror")
-            subprocess.run(["gcc", *options, "-o", str(library), str(SOURCE)], check=True)
+            options = ("-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(library))
+            subprocess.run(["gcc", *options, str(SOURCES / f"{name}.c"), "-ldl"], check=True)
     return library
 
 

@@ -9,18 +9,15 @@ from contextlib import closing, contextmanager
 import pytest
 
 from kiosk.clock import SystemClock
-from kiosk.counter import Counter
 from kiosk.errors import CentralFault
 from kiosk.home import Home
-from kiosk.values import Checks, Collector
 from sync.engine import SyncEngine
 from sync.kiosk_end import CentralAddress, make_engine
 from tests.e2e.loopback import Asked
-from tests.e2e.town import KIOSK, PINS, ROOT, KioskAt, Town
+from tests.e2e.town import KIOSK, ROOT, KioskAt, Town
 from tests.faults import bad_line
-from tests.faults.at_counter import DOCUMENTS, due
 from tests.faults.bad_line import JSON, Fault, says
-from tests.faults.counter_work import counter_of, journal_of
+from tests.faults.counter_work import Queue, counter_of, journal_of
 from tests.faults.counting import HandOuts, agree, at_central
 from tests.faults.shifts import seeded, shift
 
@@ -74,7 +71,7 @@ def test_each_fault_of_the_line(town: Town) -> None:
     kiosk, rng = town.kiosk("IRM1"), seeded("line")
     town.start_central()
     with bad_line.bad_line(lambda: town.url) as line, counter_of(kiosk) as counter:
-        queue = Queue(counter, rng.randrange(2**32))
+        queue = Queue(kiosk, counter, rng.randrange(2**32))
         for name, (fault, code) in FAULTS.items():
             before, handed = at_central(town.database), HandOuts()
             for step in STEPS:
@@ -90,24 +87,6 @@ def test_each_fault_of_the_line(town: Town) -> None:
         status = counter.status()
         assert (status.waiting, status.frozen) == (0, "")
     assert town.books().of("IRM1") == journal_of(kiosk).hashes
-
-
-class Queue:
-    """Holders who come one after the other to an officer who has signed in."""
-
-    def __init__(self, counter: Counter, seed: int) -> None:
-        self._counter = counter
-        self._session = counter.sign_in("rina", PINS["rina"])
-        self._people = due(counter, seed)
-
-    def serve(self, handed: HandOuts) -> None:
-        """Hands out to the next."""
-        visit, row = next(self._people)
-        pickup = self._counter.confirm(
-            visit, row.program_id, row.quantity, Collector(), Checks(DOCUMENTS), self._session
-        )
-        handed.add(pickup.ref, row.right)
-        self._counter.mark_shown(pickup.ref)
 
 
 def watched(town: Town, shifts: int) -> None:

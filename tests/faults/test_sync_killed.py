@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.loopback import Asked, Reply, answering, forward
 from tests.e2e.town import KioskAt, Town
 from tests.faults.counter_work import hand_out_to_many, journal_of
+from tests.faults.counting import HandOuts, agree
 
 pytestmark = pytest.mark.slow
 
@@ -19,20 +20,20 @@ PICKUPS = 25
 Running = queue.Queue[subprocess.Popen[bytes]]
 
 
-def agrees(town: Town, kiosk: KioskAt, refs: list[str]) -> None:
+def agrees(fault: str, tries: int, town: Town, kiosk: KioskAt, handed: HandOuts) -> None:
     """Central has exactly what the kiosk's journal has, each hand-out once."""
+    agree(fault, tries, handed, town)
     books, journal = town.books(), journal_of(kiosk)
     assert (journal.intact, journal.waiting) == (True, 0)
     assert books.of(kiosk.name) == journal.hashes
-    assert [one.ref for one in books.handed] == refs
     assert books.cases == []
 
 
 @pytest.mark.parametrize("when", ["before central hears", "after central has done it"])
 def test_sync_killed_at_each_step(town: Town, when: str) -> None:
     """Killed as each kind of request is on its way; the next round takes up where that one was."""
-    kiosk = town.kiosk("IRM1")
-    refs = hand_out_to_many(kiosk, PICKUPS)
+    kiosk, handed = town.kiosk("IRM1"), HandOuts()
+    hand_out_to_many(kiosk, PICKUPS, handed)
     town.start_central()
     for step in ("/v1/journal", "/v1/poll", "/v1/changes"):
         running: Running = queue.Queue()
@@ -52,21 +53,20 @@ def test_sync_killed_at_each_step(town: Town, when: str) -> None:
                 assert process.wait(timeout=60) == -signal.SIGKILL
         kiosk.url = ""
         assert journal_of(kiosk).intact
-        refs += hand_out_to_many(kiosk, 1)
+        hand_out_to_many(kiosk, 1, handed)
     code, report = kiosk.sync()
     assert (code, report["waiting"]) == (0, 0)
-    agrees(town, kiosk, refs)
+    agrees(f"sync killed {when}", 3, town, kiosk, handed)
     assert kiosk.sync().answer["rows"] == 0
 
 
 def test_central_killed_during_pushes(any_town: Town) -> None:
     """Killed as the records arrive, and a moment later: what it acknowledged it has, and it has it once."""
     town = any_town
-    kiosk = town.kiosk("IRM1")
-    refs: list[str] = []
+    kiosk, handed = town.kiosk("IRM1"), HandOuts()
     town.start_central()
     for delay_s in (0.0, 0.01, 0.03, 0.08):
-        refs += hand_out_to_many(kiosk, PICKUPS)
+        hand_out_to_many(kiosk, PICKUPS, handed)
 
         def answer(asked: Asked, delay_s: float = delay_s) -> Reply | None:
             if asked.path != "/v1/journal":
@@ -88,7 +88,7 @@ def test_central_killed_during_pushes(any_town: Town) -> None:
         assert acknowledged <= len(town.books().of("IRM1")), "acknowledged and not there"
         town.start_central()
     assert kiosk.sync().code == 0
-    agrees(town, kiosk, refs)
+    agrees("central killed during pushes", 4, town, kiosk, handed)
 
 
 def _forward_if_it_can(url: str, asked: Asked, found: list[Reply]) -> None:
@@ -102,10 +102,10 @@ def _forward_if_it_can(url: str, asked: Asked, found: list[Reply]) -> None:
 
 
 def test_two_rounds_at_once(town: Town) -> None:
-    kiosk = town.kiosk("IRM1")
-    refs = hand_out_to_many(kiosk, PICKUPS)
+    kiosk, handed = town.kiosk("IRM1"), HandOuts()
+    hand_out_to_many(kiosk, PICKUPS, handed)
     town.start_central()
     with kiosk.start("sync", "--once") as one, kiosk.start("sync", "--once") as other:
         assert [one.wait(timeout=60), other.wait(timeout=60)] == [0, 0]
-    agrees(town, kiosk, refs)
+    agrees("two uploaders", 2, town, kiosk, handed)
     assert kiosk.status()["frozen"] == ""
