@@ -54,6 +54,8 @@ def end_troubles(world: World) -> None:
 def until_quiet(world: World) -> None:
     """Rounds of sync until nothing moves any more. Raises Broken I9 if that never comes."""
     still = 0
+    if not world.usable():
+        return
     for _ in range(MOST_ROUNDS):
         for machine in world.usable():
             still = 0 if _round(world, machine) else still + 1

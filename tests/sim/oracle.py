@@ -71,6 +71,10 @@ class Oracle:
         """What is due of it now."""
         return max(self.dues[due.id][-1] for due in self._dues_of(right))
 
+    def was_cut(self, right: str) -> bool:
+        """True if less is due of it now than was at some time: one pickup alone may be too much."""
+        return self.due_now(right) < self.most(right)
+
     def out(self, right: str) -> int:
         """What is out of a right, less what came back."""
         return sum(one.quantity for one in self.standing(right))

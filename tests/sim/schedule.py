@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import traceback
 from collections import Counter as Tally
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -110,6 +111,9 @@ def _run(templates: Templates, run: Run, play: Callable[[World], None]) -> Run:
                 _end(world, run)
             except Broken as broken:
                 run.broken = broken
+            except Exception as fault:  # a fault that is none of the product's kinds, wherever it is
+                told = "".join(traceback.format_exception(fault)[-3:])
+                run.broken = Broken(f"crash {type(fault).__name__}", told)
         run.tally = world.tally + world.network.tally + Tally({"central_died": world.host.stops})
         run.tally += Tally({f"died at {name}": count for name, count in world.frames.points.items()})
     return run
