@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import domain, machine, push, reads, resources, taps
+from bench import central, domain, machine, push, reads, resources, taps
 from bench.figures import Figure, table
 from bench.screen import display
 from bench.world import ROOT, World, world
@@ -29,6 +29,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "nfc": lambda built, _: reads.measure_nfc(built),
     "qr": lambda built, _: reads.measure_qr(built),
     "push": lambda built, _: push.measure(built),
+    "central": lambda built, _: central.measure(built),
 }
 
 

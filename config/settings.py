@@ -91,7 +91,7 @@ class Central(Section):
         10.0, description="Seconds after which an unanswered request has failed."
     )
     poll_wait_s: Annotated[float, Field(ge=0, le=120)] = Field(
-        25.0,
+        55.0,
         description="Seconds that central may hold a poll open while there is no news; 0 = answer at once.",
     )
     ca_file: Annotated[str, Field(max_length=1024)] = Field(

@@ -176,7 +176,7 @@ class CentralClient:
         open_answer(seals[0], self._key_for, nonce=nonce, status=206, body_digest=digest.digest())
 
     def _post(self, path: str, request: BaseModel, answer: type[ModelT], timeout_s: float) -> ModelT:
-        body = request.model_dump_json().encode()
+        body = request.model_dump_json(exclude_defaults=True).encode()
         return parse_answer(self._call("POST", path, body, timeout_s), answer)
 
     def _call(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes:

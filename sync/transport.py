@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 import zstandard
+from urllib3.util import SKIP_HEADER
 
 from kiosk.errors import CentralFault
 
@@ -44,6 +45,8 @@ def new_session(ca_file: str = "", proxy: str = "") -> requests.Session:
             ) from error
     session = requests.Session()
     session.trust_env = False
+    # Said by nobody's need: an idle kiosk's poll is mostly headers.
+    session.headers.clear()
     if proxy:
         session.proxies = {"http": proxy, "https": proxy}
     if ca_file:
@@ -76,7 +79,8 @@ def send(
     ``central_certificate``, ``answer_cut``, ``answer_too_large``. No message of these names a proxy's
     password or a body.
     """
-    send_headers = {**headers, "Accept-Encoding": "zstd, gzip", "Accept": "application/json"}
+    # Else urllib3 names itself.
+    send_headers = {**headers, "Accept-Encoding": "zstd, gzip", "User-Agent": SKIP_HEADER}
     if body:
         send_headers["Content-Type"] = "application/json"
     with _faults(), session.request(

@@ -117,7 +117,7 @@ def make_app(central: Central, hub: poll.Hub | None = None, limits: Limits | Non
             if at_once or left <= 0 or hub.closed:
                 await run_in_threadpool(central.outside.keep_answer, answer.grants, answer.slices)
                 told.remember(caller.kiosk, answer, central.now())
-                return _json(answer)
+                return Response(answer.model_dump_json(exclude_defaults=True), media_type=JSON)
             await hub.wait(min(left, poll.WAKE_S))
 
     @app.get("/v1/changes", response_model=ChangesAnswer, responses=ERRORS)
