@@ -20,7 +20,7 @@ from sync.central.lines import Lines
 from sync.central.models import case, grant_log, pickup
 from sync.central.models import rights as rights_table
 from sync.central.recalls import MISLED, Recalls
-from sync.central.record_check import EVERY_RIGHT, PAPER, STOCK, Checked
+from sync.central.record_check import EVERY_RIGHT, PAPER, STOCK, Checked, right_named
 from sync.central.right_rows import Kiosks, Right
 from sync.wire import Conflict
 
@@ -74,6 +74,13 @@ class Effects:
         elif record.type == STOCK and not branch:
             called = pickup_ref(record.kiosk, record.gen, record.seq)
             self._slices.apply(record, called, self.open_case)
+
+    def tell_unread(self, item: Checked, branch: str) -> None:
+        """Opens a case for a record that names a right and cannot be interpreted: it may be a hand-out."""
+        right = right_named(item.payload)
+        if right:
+            called = pickup_ref(self._kiosk, self._gen, item.seq) + branch
+            self.open_case(f"unread:{called}", "unread", right, [called], why=item.quarantine)
 
     def open_case(
         self, case_id: str, code: str, right: str = "", refs: Iterable[str] = (), **detail: Any

@@ -103,6 +103,8 @@ def _take(
             effects.lines.add(item)
         if item.record is not None:
             effects.apply(item.record, branch)
+        elif item.quarantine != BAD_SIGNATURE:
+            effects.tell_unread(item, branch)
     for item in outcome.replaced:
         if item.record is not None:
             effects.apply(item.record)

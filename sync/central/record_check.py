@@ -127,6 +127,16 @@ def prev_of(payload: bytes) -> bytes | None:
     return prev if isinstance(prev, bytes) and len(prev) == 32 else None
 
 
+def right_named(payload: bytes) -> str:
+    """The right that a record names whose effect cannot be made; empty if none can be read."""
+    try:
+        value = cose.decode(payload)
+    except cose.SignedDataFault:
+        return ""
+    named = value.get("right") if isinstance(value, dict) else None
+    return named if isinstance(named, str) and _is_right(named) else ""
+
+
 def _meaning_fault(record: Record) -> str:
     """Why the effect of a record cannot be made; empty if it can."""
     texts = (record.right, record.ref, record.program_version, record.officer, record.card)

@@ -115,6 +115,7 @@ class Slices:
         if row is None:
             return
         row["spent"] += quantity
+        row["closed"] = row["closed"] and row["spent"] + row["returned"] >= row["quantity"]
         self._judge(row, ref, quantity, open_case)
 
     def apply(self, record: Record, ref: str, open_case: OpenCase) -> None:

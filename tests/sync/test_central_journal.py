@@ -159,6 +159,15 @@ async def test_what_cannot_be_interpreted_is_quarantined(central: Central, keepe
     assert kept == ["", "malformed", "malformed", "right", "quantity", ""]
 
 
+async def test_one_that_names_a_right_is_a_case_since_it_may_be_a_hand_out(
+    central: Central, keeper: PlainKiosk
+) -> None:
+    keeper.dispense(detail={"spends": "all", "entitlement": [1, 1], "collector": "holder", "checks": []})
+    answer = await keeper.push()
+    assert answer.quarantined == [1]
+    assert [(one.code, one.right, one.refs) for one in answer.conflicts] == [("unread", RICE, ["AAA1-0001"])]
+
+
 async def test_anothers_record_is_quarantined(central: Central, keeper: PlainKiosk) -> None:
     keeper.note()
     keeper.chain[0] = _changed(keeper, 1, kiosk="BBB1")
@@ -183,13 +192,6 @@ async def test_odd_values_never_break_central(keeper: PlainKiosk, fields: dict[s
     else:
         keeper.dispense(**fields)  # type: ignore[arg-type]
     assert (await keeper.push()).acked_seq == 1
-
-
-async def test_private_text_is_kept_beside_the_chain(central: Central, keeper: PlainKiosk) -> None:
-    keeper.note()
-    notes = [{"seq": 1, "salt": "AAAA", "text": "ibu Sri\x00"}]
-    assert (await keeper.push(private=notes)).status == "ok"
-    assert (await keeper.push(private=notes)).status == "ok"
 
 
 async def test_an_unknown_generation_is_not_central_s(keeper: PlainKiosk) -> None:
