@@ -104,9 +104,7 @@ def assert_date(
                 )
             to_ms = expected_ms
         if to_ms < highest_ms:
-            raise OfficerFault(
-                "date_backwards", f"this kiosk has seen {seen} already", date=seen.isoformat()
-            )
+            raise OfficerFault("date_backwards", f"this kiosk has seen {seen} already", date=seen.isoformat())
         if day > last_day:
             raise OfficerFault(
                 "date_too_far", f"nothing was synced since long before {day}", date=last_day.isoformat()
