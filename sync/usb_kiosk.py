@@ -42,7 +42,7 @@ from sync.usb import (
     read_answer,
     write_export,
 )
-from sync.wire import to_base64
+from sync.wire import PollAnswer, to_base64
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def export(home: Home, ledger: Ledger, path: Path, clock: Clock, *, everything: 
     nonce, now_ms = secrets.token_hex(16), max(0, unix_ms(clock.now()))
     heads = [
         SectionHead(v=VERSION, kind="journal", kiosk=identity.kiosk, gen=gen, from_seq=start)
-        for gen, start in _starts(ledger, everything)
+        for gen, start in _starts(ledger, identity.gen, everything)
     ]
     upto = {head.gen: ledger.head_seq(head.gen) for head in heads}
     seal = ExportSeal(
@@ -109,9 +109,10 @@ def export(home: Home, ledger: Ledger, path: Path, clock: Clock, *, everything: 
     return Exported(int(number), records, firsts)
 
 
-def _starts(ledger: Ledger, everything: bool) -> list[tuple[int, int]]:
+def _starts(ledger: Ledger, current: int, everything: bool) -> list[tuple[int, int]]:
+    """First records by generation; the current one is there even without any: its grants are asked for."""
     found = []
-    for gen in ledger.generations():
+    for gen in sorted({*ledger.generations(), current}):
         anchor = anchor_place(ledger.db.conn, gen)
         first = anchor[0] + 1 if anchor else 1
         start = first if everything else ledger.acked(gen) + 1
@@ -119,7 +120,7 @@ def _starts(ledger: Ledger, everything: bool) -> list[tuple[int, int]]:
             raise CentralFault(
                 "journal_pruned", f"central lacks {gen}:{start}, which is pruned here", gen=gen
             )
-        if start <= ledger.head_seq(gen) or gen == ledger.generations()[-1]:
+        if start <= ledger.head_seq(gen) or gen == current:
             found.append((gen, start))
     return found
 
@@ -207,14 +208,12 @@ def acknowledge_file(home: Home, engine: SyncEngine, data: bytes) -> TakenIn:
         _take_section(engine.ledger, identity.gen, section, asked)
     grants, orders, refused = 0, 0, ""
     if answer.poll is not None:
-        with _no_flushing_by_file():
-            engine.take_answer(answer.poll)
-        grants = len(answer.poll.grants)
-        orders = engine.carry_out(answer.poll)
+        refused = _take_poll(engine, answer.poll)
+        grants = 0 if refused else len(answer.poll.grants)
+        orders = 0 if refused else engine.carry_out(answer.poll)
     elif answer.refused is not None:
         refused = answer.refused.code
-        with _no_flushing_by_file():
-            engine.heed(CentralFault(refused, answer.refused.message[:500], signed=True))
+        engine.heed(CentralFault(refused, answer.refused.message[:500], signed=True))
     with engine.ledger.writing() as connection:
         connection.execute(f"UPDATE {USB_EXPORTS} SET answered = 1 WHERE nonce = ?", (answer.nonce,))
     waiting = engine.ledger.waiting()
@@ -276,15 +275,19 @@ def _take_section(ledger: Ledger, current: int, section: SectionAnswer, asked: d
         raise CentralFault("journal_fork", f"central's head differs in generation {gen}", gen=gen)
 
 
-@contextlib.contextmanager
-def _no_flushing_by_file() -> Iterator[None]:
-    """An order to send everything waits for the next file."""
+def _take_poll(engine: SyncEngine, answer: PollAnswer) -> str:
+    """Grants and orders; answers the code of an order that amounts to a refusal, such as to wipe."""
     try:
-        yield
+        engine.take_answer(answer)
     except CentralFault as fault:
-        if fault.code not in (BY_FILE, "kiosk_revoked"):
+        if fault.code == BY_FILE:
+            log.warning("central wants everything at once: the next exchange file brings it")
+            return "kiosk_stopped"
+        if fault.detail.get("signed") is not True:
             raise
-        log.warning("%s: the next exchange file brings the rest", fault.code)
+        engine.heed(fault)
+        return fault.code
+    return ""
 
 
 BY_FILE = "no_wire"

@@ -109,7 +109,8 @@ def _take(
         if item.record is not None:
             effects.apply(item.record)
     _store(connection, kiosk_id, gen, now, outcome)
-    private_notes.store(connection, kiosk_id, gen, request.private, checked, effects.open_case)
+    here = [item for item, _ in outcome.added] + outcome.replaced
+    private_notes.store(connection, kiosk_id, gen, request.private, here, effects.open_case)
     key_rows.add(connection, kiosk_id, gen, chain.named)
     state = row.state
     if outcome.forked and state != FORKED:
