@@ -170,4 +170,8 @@ if __name__ == "__main__":
 
     # Ctrl+C goes to the whole group; central ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except (BrokenPipeError, EOFError):
+        # Central was killed in the middle of a frame: nobody is left to answer, and nothing to flush to.
+        os._exit(1)

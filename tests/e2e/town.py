@@ -183,6 +183,8 @@ class Town:
         self.log = home / "central.log"
         self.serving: dict[str, str] = {}
         """What the environment of a central that serves has beside the usual."""
+        self.program: Sequence[str] = CENTRAL
+        """What serves; the other commands are always central's own."""
         self._port = 0
         self._server: subprocess.Popen[str] | None = None
 
@@ -204,7 +206,7 @@ class Town:
         assert self._server is None
         with self.log.open("a") as log:
             self._server = subprocess.Popen(
-                [*CENTRAL, "serve", "--port", str(self._port), "--json"],
+                [*self.program, "serve", "--port", str(self._port), "--json"],
                 env=self._environment() | self.serving,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

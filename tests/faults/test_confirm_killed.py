@@ -104,6 +104,7 @@ def kills_at_the_counter(town: Town, disk_under: Under, tries: int) -> None:
 def finish(fault: str, tries: int, handed: HandOuts, town: Town) -> None:
     """Central comes back and has what was handed out."""
     kiosk = town.kiosk("IRM1")
+    assert shift(kiosk, handed, 1, 1).code == 0, "it does not go on"
     town.start_central()
     assert kiosk.sync().answer["waiting"] == 0
     agree(fault, tries, handed, town)

@@ -76,6 +76,7 @@ def cuts_at_the_counter(town: Town, disk_under: Under, tries: int) -> None:
         sort_out(kiosk, handed)
     assert cut_short > tries // 2
     assert kiosk.verify().code == 0
+    assert shift(kiosk, handed, 1, 1).code == 0
     town.start_central()
     assert kiosk.sync().answer["waiting"] == 0
     agree("power cut at the counter", cut_short, handed, town)
@@ -83,9 +84,10 @@ def cuts_at_the_counter(town: Town, disk_under: Under, tries: int) -> None:
 
 
 def cuts_during_sync(town: Town, disk_under: Under, tries: int) -> None:
-    """The power goes at the kiosk in the middle of a round, in every second one with an empty cache."""
+    """The power goes at the kiosk in the middle of a round; every second one loads a bucket as a file."""
     kiosk, handed, rng = town.kiosk("IRM1"), HandOuts(), seeded("cuts during sync")
     disk = disk_under(kiosk.home)
+    town.program = (sys.executable, "-m", "tests.faults.small_snapshots")
     town.start_central()
     cut_short = 0
     for attempt in range(tries):
@@ -101,6 +103,7 @@ def cuts_during_sync(town: Town, disk_under: Under, tries: int) -> None:
         disk.cut(rng if attempt % 3 else None)
         assert kiosk.sync().answer["waiting"] == 0
     assert cut_short
+    assert any((town.central_home / "snapshots").iterdir()), "no snapshot was asked for"
     agree("power cut during sync", cut_short, handed, town)
     assert town.books().of("IRM1") == journal_of(kiosk).hashes
     assert kiosk.status()["frozen"] == ""
