@@ -34,7 +34,7 @@ def say(**line: object) -> None:
 def main() -> int:
     """Runs the kiosk; answers its exit code."""
     from kiosk import app
-    from kiosk.cli import settings_or_fault
+    from kiosk.commands import settings_or_fault
 
     if os.environ.get(STAMPS_VARIABLE):
         app.COMMAND = (sys.executable, "-m", "bench.stamped_reader")
@@ -67,6 +67,7 @@ def _make_watch(window: KioskWindow) -> object:
         def __init__(self) -> None:
             super().__init__(window)
             self._frames = 0
+            self._checking = 0
             self._last_frame = 0.0
             self._cpu_s = 0.0
             self._stage = ""
@@ -91,9 +92,18 @@ def _make_watch(window: KioskWindow) -> object:
                 self.ordered.emit(line)
             self.ordered.emit('{"do": "quit"}')
 
+        def _checking_rows(self) -> int:
+            """How many of the officer's rows say that they are being checked."""
+            rows = window.officer._person.rows
+            return sum(rows.row(position)["code"] == "checking" for position in range(len(rows)))
+
         @Slot()
         def framed(self) -> None:
             self._frames += 1
+            checking = self._checking_rows()
+            if checking != self._checking:
+                self._checking = checking
+                say(event="checking", count=checking, at=time.perf_counter())
             self._last_frame = time.perf_counter()
             self._quiet.start()
 
@@ -105,7 +115,16 @@ def _make_watch(window: KioskWindow) -> object:
         @Slot(str, float, float)
         def painted(self, kind: str, ms: float, domain_ms: float) -> None:
             now_s, cpu_ms = time.perf_counter(), (time.process_time() - self._cpu_s) * 1000
-            say(event="painted", kind=kind, ms=ms, domain_ms=domain_ms, cpu_ms=cpu_ms, at=now_s)
+            checking = self._checking_rows()
+            say(
+                event="painted",
+                kind=kind,
+                ms=ms,
+                domain_ms=domain_ms,
+                cpu_ms=cpu_ms,
+                at=now_s,
+                checking=checking,
+            )
 
         @Slot()
         def settled(self) -> None:

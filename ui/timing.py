@@ -20,8 +20,8 @@ class Timing:
     clearing_s: float = 0.7
     recorded_s: float = 2.0
     """"Tercatat" stays this long before the next."""
-    checking_s: float = 0.8
-    """A row still being checked then reads as needing the network."""
+    checking_s: float = 0.7
+    """A row still being checked then reads as needing the network: painted before 0.8 s are over."""
     same_code_s: float = 3.0
     """A QR code held before the camera counts once within this time."""
     sign_in_s: float = 60.0
