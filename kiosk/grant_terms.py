@@ -25,8 +25,10 @@ class Basis:
 
     term: Term | None
     """The program's term; None for a program that the grant does not name."""
+    differs: bool
+    """The cache says something else than the grant."""
     within_grant: bool
-    """The cache says something else by now."""
+    """Something has changed since the grant; it is not that the cache is the older of both."""
 
 
 @lru_cache(maxsize=1024)
@@ -38,15 +40,21 @@ def basis_of(
     Without terms (a grant from before they were kept) nothing is known to differ.
     """
     if not terms:
-        return Basis(None, False)
+        return Basis(None, False, False)
     of_program = [term for term in (Term(*one) for one in json.loads(terms)) if term.program_id == program_id]
     # Several records of one person may give rise to a right: the one that is looked at, else the largest.
     term = max(of_program, key=lambda one: (one.entitlement_id == entitlement[0], one.quantity), default=None)
     if term is None:
-        return Basis(None, True)
+        return Basis(None, True, True)
     cached = (program_version, *entitlement)
     granted = (term.program_version, term.entitlement_id, term.entitlement_version)
-    return Basis(term, not active or cached != granted)
+    since = (
+        program_version > term.program_version
+        or entitlement[0] != term.entitlement_id
+        or entitlement[1] > term.entitlement_version
+        or (not active and entitlement[1] == term.entitlement_version)
+    )
+    return Basis(term, not active or cached != granted, since)
 
 
 def as_granted(
@@ -57,7 +65,7 @@ def as_granted(
     ``not_before`` and ``not_after`` are the grant's, in Unix seconds; whose entitlement or program is
     unchanged keeps its own dates.
     """
-    if basis.term is None or not basis.within_grant:
+    if basis.term is None or not basis.differs:
         return program, fact
     first, first_over = _day(not_before, program.zone), _day(not_after, program.zone)
     granted = (basis.term.entitlement_id, basis.term.entitlement_version)

@@ -63,6 +63,15 @@ def test_a_cut_leaves_the_granted_quantity_until_the_recall_is_answered(world: W
     assert (row(world).state.code, row(world).quantity) == (StateCode.NEEDS_NETWORK, 6_000)
 
 
+def test_a_cache_that_is_older_than_the_grant_changes_nothing(world: World) -> None:
+    world.entitle(1, "h1", "beras", 10_000, status="ended")
+    world.take_in(world.grant(quantity=15_000, terms=(Term("beras", 2, 1, 2, 15_000),)))
+    assert (row(world).state.code, row(world).quantity) == (StateCode.READY, 15_000)
+    world.confirm(world.sign_in(), quantity=15_000)
+    detail = newest(world).detail
+    assert (detail["entitlement"], detail["spends"], "within_grant" in detail) == ([1, 2], 15_000, False)
+
+
 def test_without_the_grant_an_ended_entitlement_is_ended(world: World) -> None:
     world.entitle(1, "h1", "beras", 10_000, version=2, status="ended")
     assert row(world).state.code is StateCode.ENDED
