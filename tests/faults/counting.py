@@ -11,15 +11,24 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import cbor2
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.e2e.town import Town
-
 REPORT_VARIABLE = "KMC_FAULT_REPORT"
 """Names a file to which each comparison appends a line of JSON: fault, tries, pickups, lost, doubled."""
+
+
+class City(Protocol):
+    """Anything with a central."""
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy's URL of central's database."""
+        ...
+
 
 Pair = tuple[str, str]
 """Reference and right. Two copies of a kiosk may give one reference to two rights."""
@@ -92,7 +101,7 @@ class Outcome:
 
 
 def compare(
-    fault: str, tries: int, handed: HandOuts, town: Town, before: Counter[Pair] | None = None
+    fault: str, tries: int, handed: HandOuts, town: City, before: Counter[Pair] | None = None
 ) -> Outcome:
     """Compares, prints, and reports to the file that REPORT_VARIABLE names.
 
@@ -120,7 +129,7 @@ def compare(
     return outcome
 
 
-def agree(fault: str, tries: int, handed: HandOuts, town: Town, before: Counter[Pair] | None = None) -> None:
+def agree(fault: str, tries: int, handed: HandOuts, town: City, before: Counter[Pair] | None = None) -> None:
     """Fails unless central has each hand-out once and nothing else, and there was at least one."""
     outcome = compare(fault, tries, handed, town, before)
     assert outcome.pickups

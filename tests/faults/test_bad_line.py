@@ -118,8 +118,15 @@ def watched(town: Town, shifts: int) -> None:
 def watching(kiosk: KioskAt) -> Iterator[Callable[[], None]]:
     """The kiosk's sync process; gives what tells it that something was recorded."""
     words = [*KIOSK, "sync", "--watch"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, env=kiosk.environment(), cwd=ROOT, text=True, **pipes) as process:
+    with subprocess.Popen(
+        words,
+        env=kiosk.environment(),
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
         commands = process.stdin
         assert commands is not None
 
