@@ -80,7 +80,8 @@ def _measure_on(database: Database, world: World) -> list[Figure]:
     turned = sum(one.turned_away for one in come)
     note = (
         f"{KIOSKS * RECORDS / took_s:.0f} records/s in all, {turned} times turned away, at most "
-        f"{max(one.tries for one in come)} tries; central's processor {cpu_s * 1e6 / KIOSKS / RECORDS:.0f} us a record"
+        f"{max(one.tries for one in come)} tries; "
+        f"central's processor {cpu_s * 1e6 / KIOSKS / RECORDS:.0f} us a record"
     )
     fair = Yardstick("fair share", single(fair_s))
     return [
