@@ -79,9 +79,7 @@ class CentralHost:
         """Puts a copy of ``path`` in the place of the database, and forgets what is in memory."""
         self._put_in_place(path)
         self._loads += 1
-        self.central.outside.close()
-        for log in self._home.glob("grants*.log"):
-            log.unlink()
+        self.forget_log()
         if path.with_suffix(".log").exists():
             shutil.copyfile(path.with_suffix(".log"), self._home / LOG)
         self._is_incarnation(1)
@@ -116,6 +114,12 @@ class CentralHost:
         self._is_incarnation(done["incarnation"])
         self.restart()
         return int(done["reports_asked"])
+
+    def forget_log(self) -> None:
+        """The log outside the database is lost, too."""
+        self.central.outside.close()
+        for log in self._home.glob("grants*.log"):
+            log.unlink()
 
     def _ever(self) -> float:
         """Seconds that only rise, also from run to run."""

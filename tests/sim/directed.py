@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.sim import directed_copies, directed_counter, directed_sync
+from tests.sim import directed_copies, directed_counter, directed_recovery, directed_sync
 from tests.sim.world import World
 
 
@@ -21,6 +21,7 @@ class Directed:
     run: Callable[[World], None]
     scope: str = "one"
     pages: int = 5000
+    boards: bool = False
 
     @property
     def name(self) -> str:
@@ -67,4 +68,15 @@ _COPIES: Final = (
     Directed(directed_copies.both_sides_take_back_the_same, "partial"),
     Directed(directed_copies.revoked_while_cut_off),
 )
-SCHEDULES: Final = {one.name: one for one in (*_COUNTER, *_SYNC, *_COPIES)}
+_RECOVERY: Final = (
+    Directed(directed_recovery.old_image_told_by_the_board, boards=True),
+    Directed(directed_recovery.restored_to_before_a_move),
+    Directed(directed_recovery.restored_without_its_log),
+    Directed(directed_recovery.restored_after_a_replacement),
+    Directed(directed_recovery.without_the_right_within_limits, "tolerated"),
+    Directed(directed_recovery.written_off_and_handed_out_all_the_same),
+    Directed(directed_recovery.retired_and_served_elsewhere),
+    Directed(directed_recovery.key_rolled_at_each_step),
+    Directed(directed_recovery.date_confirmed_by_a_supervisor, "partial"),
+)
+SCHEDULES: Final = {one.name: one for one in (*_COUNTER, *_SYNC, *_COPIES, *_RECOVERY)}

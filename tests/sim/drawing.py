@@ -93,6 +93,7 @@ class Drawing:
             _Kind(26, self._serve, nested=True),
             _Kind(4, self._stories.errand),
             _Kind(2, self._stories.rivals),
+            _Kind(2, self._stories.race),
             _Kind(1.5, self._stories.idle),
             _Kind(2, self._stories.changed_mind),
             _Kind(2, self._stories.old_grants),

@@ -113,16 +113,26 @@ def served_next_period(world: World) -> None:
 
 
 def _serve_for_sure(world: World, due: Due, why: str) -> None:
-    machine = world.machine_of(KEEPERS[world.scope.home_of(due.subject)])
+    """At the usual point of now; where a right has to come back first, everybody syncs meanwhile."""
+    home = world.points[min(world.scope.collectors_of(due.subject))]
+    machine = world.machine_of(KEEPERS[home])
+    wish = Wish(world.scope.collectors_of(due.subject)[0], due.program_id)
     words = []
     for _ in range(4):
-        words.append(serve(world, machine, Wish(world.scope.collectors_of(due.subject)[0], due.program_id)))
+        words.append(serve(world, machine, wish, lambda step: _answer_recalls(world, machine, step)))
         if words[-1].startswith(machine.kiosk):
             world.note("served_again")
             return
         until_quiet(world)
         world.time.go_on(61)
     raise Broken("I9", f"{due.subject} is not served {due.program_id} at {machine} ({why}): {words}")
+
+
+def _answer_recalls(world: World, machine: Machine, step: str) -> None:
+    if step == "recalled":
+        for other in world.usable():
+            if other is not machine and not other.busy("sync"):
+                world.sync(other)
 
 
 def _right(world: World, due: Due) -> str:

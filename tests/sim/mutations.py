@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from unittest import mock
 
-from kiosk import acknowledgement, effects, program, rights
+from kiosk import acknowledgement, effects, program, rights, rollback, tolerate
 from sync import engine, pushing
-from sync.central import acquire, feed, intake, placement, poll
+from sync.central import acquire, feed, intake, placement, poll, recovery, restoring
 from sync.central import effects as central_effects
 from sync.central import rights as central_rights
 
@@ -303,5 +303,41 @@ MUTATIONS: Final = (
             Edit(acquire, "_decide", "or asker.gen != gen", ""),
         ),
         ("enrolled_again_while_the_old_machine_hands_out",),
+    ),
+    Mutation(
+        "missing rollback counter",
+        (Edit(rollback, "check", "if known and int(known) < value:", "if False:"),),
+        ("old_image_told_by_the_board",),
+    ),
+    Mutation(
+        "restore without a new incarnation",
+        (
+            Edit(
+                restoring,
+                "restore",
+                'max(int(head["incarnation"]), _last_incarnation(outside)) + 1',
+                'int(head["incarnation"])',
+            ),
+        ),
+        ("restored_to_before_a_move",),
+    ),
+    Mutation(
+        "nothing is withheld after a restore",
+        (Edit(recovery, "is_pending", "bool(missing(connection))", "False"),),
+        ("restored_without_its_log",),
+    ),
+    Mutation(
+        "the log outside the database is not replayed",
+        (Edit(restoring, "restore", "replay.take(entry)", "pass"),),
+        ("restored_after_a_replacement",),
+    ),
+    Mutation(
+        "no limits without the right",
+        (
+            Edit(
+                tolerate, "room", "0 if count >= limits.count else max(0, limits.amount - quantity)", "10**6"
+            ),
+        ),
+        ("without_the_right_within_limits",),
     ),
 )

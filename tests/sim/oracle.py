@@ -51,6 +51,8 @@ class Oracle:
     """Kiosks and generations of whose ledger two copies were in use."""
     excused: set[tuple[str, int]] = field(default_factory=set)
     """Of these the unfenced ones, which may hand out twice; and those whose rights were written off."""
+    log_lost: bool = False
+    """Central lost the log outside its database, too: it cannot know what it granted last."""
     overspent: set[str] = field(default_factory=set)
     """Rights of which more was out than due at some time."""
     never_seen: set[bytes] = field(default_factory=set)

@@ -98,15 +98,15 @@ class Player:
         self._at(playing, f"w{playing.writes}", lambda chance: chance.faster(machine.name))
 
     def _at(self, playing: _Playing, place: str, draw: Callable[[Chance], list[Step]]) -> None:
-        if self._chance is None:
-            for at, step in playing.step.within:
-                if at == place:
-                    self.play(step)
-        elif len(self._stack) <= DEEPEST:
-            for step in draw(self._chance):
-                playing.step.within.append((place, step))
-                if not self.play(step):
-                    playing.step.within.pop()
+        written = [step for at, step in playing.step.within if at == place]
+        for step in written:
+            self.play(step)
+        if written or self._chance is None or len(self._stack) > DEEPEST:
+            return
+        for step in draw(self._chance):
+            playing.step.within.append((place, step))
+            if not self.play(step):
+                playing.step.within.pop()
 
     def _fate(self) -> str:
         if not self._stack:

@@ -15,7 +15,9 @@ def run_schedule(templates: Templates, schedule: Directed, folder: Path, *, sign
     """Runs it; raises Broken for whatever does not hold."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    with World(templates, schedule.scope, folder, rows_per_page=schedule.pages, signed=signed) as world:
+    with World(
+        templates, schedule.scope, folder, rows_per_page=schedule.pages, signed=signed, boards=schedule.boards
+    ) as world:
         schedule.run(world)
         books = healing.heal(world)
         healing.served_again(world, books)

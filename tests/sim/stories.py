@@ -41,6 +41,16 @@ class Stories:
             Step("sync", other.name),
         ]
 
+    def race(self) -> list[Step]:
+        """A recall is answered between the screen's word and the record of the pickup."""
+        one, other = self._two()
+        if one is None or other is None:
+            return []
+        elsewhere = self._visit(other)
+        here = Step("serve", one.name, dict(elsewhere.args))
+        here.within.append((self._rng.choice(("w1", "w2")), Step("sync", one.name)))
+        return [Step("sync", other.name), elsewhere, here, Step("serve", other.name, dict(elsewhere.args))]
+
     def idle(self) -> list[Step]:
         """A kiosk is cut off for long, and somebody asks for what it holds."""
         one, other = self._two()
@@ -158,6 +168,11 @@ class Stories:
         steps = [Step("cut", one.name), *self._maybe(visit)]
         steps.append(Step("enrol", one.kiosk) if self._rng.random() < 0.6 else Step("revoke", one.kiosk))
         steps += self._maybe(Step("writeoff", one.kiosk))
+        if steps[-1].verb == "enrol":
+            count = sum(machine.kiosk == one.kiosk for machine in self._world.machines.values())
+            newer = f"{one.kiosk.lower()}-new{count}"
+            steps += [Step("sync", newer), Step("replay", newer, {"of": one.name, "pick": "0"})]
+            steps.append(Step("serve", newer, dict(visit.args)))
         if other is not None:
             steps += [Step("sync", other.name), Step("serve", other.name, dict(visit.args))]
         return [*steps, *self._maybe(visit), Step("mend", one.name), Step("sync", one.name)]

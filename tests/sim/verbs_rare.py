@@ -113,3 +113,9 @@ def restore(world: World, number: int) -> str:
         machine.seen_acknowledged = {}
     world.note("restored")
     return f"{asked} kiosks to report"
+
+
+def forget_log(world: World) -> None:
+    """Central loses the log outside its database."""
+    world.host.forget_log()
+    world.oracle.log_lost = True
