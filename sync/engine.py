@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
-from kiosk.grant import Grant, digest_of, open_grant
+from kiosk.grant import Grant, digest_of, open_fresh_grant
 from kiosk.journal import Identity, Journal
 from kiosk.keyset import MAX_UNIX, KeySet
 from kiosk.ledger import Ledger
@@ -107,6 +108,8 @@ class SyncEngine:
         self._refused: list[str] = []
         """Codes of what central sent and this kiosk set aside, to be told at the next poll."""
         self._refused_keyset = ""
+        self._told: set[bytes] = set()
+        """Digests of what was refused and told: central sends some of it again."""
         self._upkeep = upkeep
         self._orphans_due = True
         """Rights or holders have come or gone since orphans were last looked for, or none has looked yet."""
@@ -253,19 +256,28 @@ class SyncEngine:
         opened: list[tuple[Grant, bytes]] = []
         for data in answer.grants:
             try:
-                opened.append((open_grant(data, keyset), data))
+                opened.append((open_fresh_grant(data, keyset), data))
             except CentralFault as fault:
                 # One that cannot be believed holds up no other; the digest will bring it again.
                 log.warning("a grant is refused: %s", fault.message)
+                self._report_once(fault.code, data)
         identity = self.identity
         outcomes = take_in(
             self.ledger, opened, kiosk=identity.kiosk, gen=identity.gen, grant_rev=answer.grant_rev
         )
-        for (grant, _), outcome in zip(opened, outcomes, strict=True):
+        for (grant, data), outcome in zip(opened, outcomes, strict=True):
             if outcome is GrantOutcome.TAKEN_IN:
                 self._orphans_due = True
             elif outcome is not GrantOutcome.SAME:
                 log.warning("grant of %s not taken in: %s", grant.right, outcome)
+                self._report_once(f"grant_{outcome}", data)
+
+    def _report_once(self, code: str, data: bytes) -> None:
+        """Has the next poll tell of something that was set aside, unless it was told already."""
+        known = hashlib.sha256(data).digest()
+        if known not in self._told:
+            self._told.add(known)
+            self._refused.append(code)
 
     def carry_out(self, answer: PollAnswer) -> int:
         """Does what a poll's answer asks for: recalls, stock slices, voids; answers how many records."""
