@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -106,6 +107,23 @@ def test_a_right_that_comes_while_the_officer_confirms_is_used(
     monkeypatch.setattr("kiosk.counter.dispense", late)
     cut_off.confirm(cut_off.sign_in())
     assert newest(cut_off).epoch == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "code"), [(1, "already_taken"), (2, "right_not_held")], ids=["same right", "last of the limit"]
+)
+def test_another_process_that_was_faster_is_noticed_inside_the_transaction(
+    cut_off: World, monkeypatch: pytest.MonkeyPatch, other: int, code: str
+) -> None:
+    cut_off.put_program(program(mode="tolerate", tolerate=LIMITS | {"count": 3 - other}))
+
+    def late(journal: Any, handing: Any) -> Record:
+        dispense(journal, replace(handing, right=f"h{other}/beras/2026-11"))
+        return dispense(journal, handing)
+
+    monkeypatch.setattr("kiosk.counter.dispense", late)
+    assert refused_code(cut_off, cut_off.sign_in()) == code
+    assert counted(cut_off) == [("beras", 10_000, 1)]
 
 
 @pytest.mark.parametrize(
