@@ -21,6 +21,7 @@ from sync.central.models import (
     kiosk,
     pickup,
     program,
+    program_next,
     rights,
 )
 from sync.central.state import Central
@@ -51,6 +52,8 @@ def status(central: Central) -> dict[str, Any]:
                 ).scalar_one(),
                 "recalled": connection.execute(held.where(rights.c.recall.is_(True))).scalar_one(),
             },
+            # Versions that change a mode, and come into force when the period that runs is over.
+            "programs_waiting": _count(connection, program_next),
             "pickups": _count(connection, pickup),
             "records": _count(connection, journal),
             "quarantined": connection.execute(quarantined).scalar_one(),

@@ -306,10 +306,18 @@ def _place(row: Any) -> tuple[str, int, int]:
 
 def _words(event: dict[str, Any], but: tuple[str, ...] = ("at", "what")) -> str:
     return ", ".join(
-        f"{name} {value if not isinstance(value, list | dict) else json.dumps(value, ensure_ascii=False)}"
+        f"{name} {_word(name, value)}"
         for name, value in event.items()
         if name not in but and value not in (None, "", False)
     )
+
+
+def _word(name: str, value: Any) -> str:
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    if name == "wall":
+        return _time(value // 1000)
+    return _time(value) if name.endswith("_at") else str(value)
 
 
 def _time(seconds: int) -> str:

@@ -235,6 +235,8 @@ async def test_the_lost_kiosk_s_own_word_frees_before_anybody_signs(
     await keeper.push()
     assert overview.status(central)["rights"]["in_doubt"] == 0
     assert overview.status(central)["kiosks"]["revoked"] == 1
+    last = story.tell(central, RICE)["story"][-1]
+    assert (last["what"], last["by"], last["every"]) == ("release", "AAA1-0001", True)
     assert writeoff.approve(central, made, budi)["freed"] == 0
 
 
@@ -270,6 +272,9 @@ async def test_a_pickup_at_an_epoch_that_came_back_is_a_case_though_the_same_kio
     await keeper.push()
     place(central)
     assert overview.right(central, RICE)["epoch_n"] == 2
+    assert [one["what"] for one in story.tell(central, RICE)["story"]] == [
+        "entitlement", "grant", "release", "grant",
+    ]  # fmt: skip
     ref = keeper.dispense(epoch=(1, 1))
     assert [(one.code, one.refs) for one in (await keeper.push()).conflicts] == [("not_held", [ref])]
 
