@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final, Protocol
 
@@ -41,6 +41,14 @@ class CentralKeys(Protocol):
 
     def central_key(self, kid: bytes) -> Ed25519PublicKey | None:
         """The central key with that id unless it is compromised; None if there is none."""
+        ...
+
+
+class SpeakingKeys(Protocol):
+    """Whom a grant that arrives now is believed from; kiosk/keyset.py fills it."""
+
+    def speaking_key(self, kid: bytes) -> Ed25519PublicKey | None:
+        """The central key with that id if it may sign now; None if there is none."""
         ...
 
 
@@ -115,11 +123,25 @@ def make(grant: Grant, central_key: Ed25519PrivateKey, kid: bytes) -> bytes:
 def open_grant(data: bytes, keyset: CentralKeys) -> Grant:
     """The grant, if one of central's keys signed it and every field is of its kind.
 
-    Raises CentralFault ``grant_refused``.
+    For one that was taken in before: what a key signed before it was retired holds. Raises CentralFault
+    ``grant_refused``.
     """
+    return _open(data, keyset.central_key)
+
+
+def open_fresh_grant(data: bytes, keyset: SpeakingKeys) -> Grant:
+    """The same for a grant that arrives now: only a key that may sign now is believed.
+
+    A grant does not say when it was made, and who holds a retired key could make one up; what central has
+    granted comes again under its newer key. Raises CentralFault ``grant_refused``.
+    """
+    return _open(data, keyset.speaking_key)
+
+
+def _open(data: bytes, key_for: Callable[[bytes], Ed25519PublicKey | None]) -> Grant:
     try:
         message = cose.parse(data)
-        payload = cose.verify(data, keyset.central_key, CONTEXT)
+        payload = cose.verify(data, key_for, CONTEXT)
         return _from_claims(cose.decode(payload), message.kid)
     except cose.SignedDataFault as fault:
         raise CentralFault("grant_refused", str(fault)) from None

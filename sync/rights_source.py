@@ -12,7 +12,7 @@ from kiosk.asking import note_asked
 from kiosk.cache_folder import CacheFolder
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault
-from kiosk.grant import Grant, open_grant
+from kiosk.grant import Grant, open_fresh_grant
 from kiosk.journal import Identity
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
@@ -173,7 +173,7 @@ class CentralRights:
             if word.status != "granted" or not word.grant:
                 continue
             try:
-                grant = open_grant(word.grant, keyset)
+                grant = open_fresh_grant(word.grant, keyset)
             except CentralFault as fault:
                 log.warning("a grant is refused: %s", fault.message)
                 continue
@@ -181,9 +181,7 @@ class CentralRights:
                 opened.append((grant, word.grant))
         identity = self._identity
         now_ms = unix_ms(self._clock.now())
-        take_in(
-            ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, told=asked
-        )
+        take_in(ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, told=asked)
 
     def _close(self) -> None:
         if self._ledger is not None:

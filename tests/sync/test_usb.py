@@ -147,7 +147,7 @@ def test_a_file_is_never_written_over(kiosk: HomeAt) -> None:
 def test_a_file_that_was_cut_is_refused(town: Central, kiosk: HomeAt, keep: float) -> None:
     kiosk.note(5)
     data = kiosk.export().read_bytes()
-    cut = data[: int(len(data) * keep) if isinstance(keep, float) else keep]
+    cut = data[: int(len(data) * keep) if 0 < keep < 1 else int(keep)]
     with refused("file_malformed"):
         usb.take_in(town, cut)
     assert stored(town) == []

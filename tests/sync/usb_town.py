@@ -85,9 +85,8 @@ class HomeAt:
 
     def note(self, count: int = 1, private: str = "") -> Record:
         """Appends notes; the last one."""
-        for _ in range(count):
-            made = self.journal.append(lambda _: Draft(type="note", private=private))
-        return made
+        made = [self.journal.append(lambda _: Draft(type="note", private=private)) for _ in range(count)]
+        return made[-1]
 
     def dispense(self, right: str, quantity: int) -> Record:
         """Hands out of a right that is held."""
