@@ -58,6 +58,10 @@ class Books:
     kiosks: dict[str, tuple[str, int]] = field(default_factory=dict)
     """State and current generation."""
     quarantined: int = 0
+    regranted: int = 0
+    """Grants at a second or later epoch of their right."""
+    supplements: int = 0
+    """Of these, grants after which more was to be had in all than before."""
 
     def of(self, kiosk: str, gen: int) -> dict[bytes, int]:
         """Sequence numbers of all records of a generation, on both sides of a fork, by hash."""
@@ -67,6 +71,20 @@ class Books:
         """Generations with different bytes at the same place."""
         places = Tally(one.identity for one in self.entries.values())
         return {place[:2] for place, count in places.items() if count > 1}
+
+    def counts(self) -> Tally[str]:
+        """How often what is worth counting happened."""
+        codes = Tally(code for code, _, _ in self.cases)
+        return Tally(
+            {
+                "forked": len(self.forked()),
+                "overspends told": codes["overspend"] + codes["written_off"],
+                "overspends tolerated": codes["overspend_tolerated"],
+                "exposures": codes["exposure"],
+                "regranted": self.regranted,
+                "supplements": self.supplements,
+            }
+        )
 
     def voids(self) -> dict[bytes, list[bytes]]:
         """Hashes of the voids of each dispense; a void speaks of the pickup in its own line of records."""
@@ -132,6 +150,14 @@ def read_books(path: Path) -> Books:
             books.cases.append((code, right, _list(refs)))
         for kiosk, gen, state, acked in db.execute("SELECT kiosk, gen, state, acked_seq FROM kiosk_gen"):
             books.gens[kiosk, gen] = (state, acked)
+        total: dict[str, int] = {}
+        for right, number, left, before in db.execute(
+            'SELECT "right", epoch_n, quantity_left, spent_before FROM grant_log'
+            ' ORDER BY "right", epoch_incarnation, epoch_n'
+        ):
+            books.regranted += number > 1
+            books.supplements += 0 < total.get(right, 0) < left + before and before > 0
+            total[right] = left + before
         books.kiosks = {row[0]: (row[1], row[2]) for row in db.execute("SELECT id, state, gen FROM kiosk")}
     return books
 

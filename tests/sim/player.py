@@ -96,6 +96,8 @@ class Player:
             return
         playing.writes += 1
         self._at(playing, f"w{playing.writes}", lambda chance: chance.faster(machine.name))
+        if any(at == f"w{playing.writes}" for at, _ in playing.step.within):
+            self._world.note("raced")
 
     def _at(self, playing: _Playing, place: str, draw: Callable[[Chance], list[Step]]) -> None:
         written = [step for at, step in playing.step.within if at == place]

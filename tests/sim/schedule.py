@@ -133,6 +133,8 @@ def _end(world: World, run: Run) -> None:
         invariants.everything_arrived(world, books)
         invariants.overspends_are_reported(books, world.oracle)
     books = world.books()
+    world.tally += books.counts()
+    world.tally["overspent"] += len(world.oracle.overspent)
     run.trace += [f"{ref} {told}" for ref, told in sorted(books.pickups.items())]
     run.trace += [f"{right} {held}" for right, held in sorted(books.held.items())]
     run.trace += sorted(f"{code} {right} {refs}" for code, right, refs in books.cases)

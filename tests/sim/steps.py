@@ -64,8 +64,10 @@ def parse(text: str) -> list[Step]:
     """The schedule that ``text_of`` wrote. Raises ValueError for a line that is none."""
     top: list[Step] = []
     above: list[Step] = []
-    for line in filter(str.strip, text.splitlines()):
+    for line in text.splitlines():
         bare = line.strip()
+        if not bare or bare.startswith("#"):
+            continue
         depth, rest = divmod(len(line) - len(line.lstrip()), len(_DEEPER))
         if rest or depth > len(above):
             raise ValueError(f"stands too deep: {line!r}")
