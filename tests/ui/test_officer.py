@@ -345,7 +345,7 @@ def test_rights_that_lie_elsewhere_are_asked_for_and_rows_change_in_place(at_cou
 def test_checking_for_too_long_reads_as_needing_the_network(at_counter: Open) -> None:
     stage = at_counter(counter_with((script.CHECKING,)))
     stage.tap()
-    stage.schedule.advance(0.7)
+    stage.schedule.advance(0.6)
     stage.settle()
     assert "Sedang dicek…" in stage.texts()
     stage.schedule.advance(0.2)
