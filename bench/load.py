@@ -18,6 +18,7 @@ from sync.wire import ANSWER_HEADER, JournalAnswer, JournalRequest, SignedRecord
 
 EPOCH: Final = (1, 1)
 QUANTITY: Final = 10_000
+GIVE_UP_S: Final = 60.0
 MIX: Final = (
     "dispense", "dispense", "sign_in", "dispense", "dispense", "refusal", "dispense", "dispense", "release",
     "dispense",
@@ -133,10 +134,15 @@ def send_all(port: int, requests: Sequence[Prepared]) -> list[Answered]:
     try:
         for one in requests:
             begun = time.perf_counter()
-            connection.request("POST", one.path, one.body, one.headers)
-            response = connection.getresponse()
-            body = response.read()
-            found = {name.lower(): value for name, value in response.getheaders()}
+            while True:
+                connection.request("POST", one.path, one.body, one.headers)
+                response = connection.getresponse()
+                body = response.read()
+                found = {name.lower(): value for name, value in response.getheaders()}
+                if response.status not in (429, 503) or time.perf_counter() - begun > GIVE_UP_S:
+                    break
+                # Sent away before it was looked at, as a kiosk may be: the same request is still new.
+                time.sleep(float(found.get("retry-after", "1")))
             done = time.perf_counter()
             answers.append(Answered(one, response.status, found, body, done - begun, done))
     finally:

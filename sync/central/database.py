@@ -68,7 +68,7 @@ class Database:
         Raises EnvironmentFault ``database_unavailable``: connection lost, disk full, disk failing.
         """
         try:
-            with self.transaction("BEGIN") as connection:
+            with self.transaction("BEGIN", writes=False) as connection:
                 yield connection
         except OperationalError as fault:
             raise _unavailable(fault.orig) from fault
@@ -109,11 +109,14 @@ class Database:
         return self._turns.turn(give_up - time.monotonic()) if self.is_sqlite else nullcontext()
 
     @contextmanager
-    def transaction(self, begin: str) -> Iterator[Connection]:
+    def transaction(self, begin: str, *, writes: bool = True) -> Iterator[Connection]:
         """One transaction, tried once; ``begin`` is what SQLite is told. For ``read`` and ``write``."""
         with self.engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql(begin)
+            elif not writes:
+                # One moment as well, and it is never asked to start over, as a serializable one may be.
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             try:
                 yield connection
             except BaseException:

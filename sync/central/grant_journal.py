@@ -1,8 +1,8 @@
 """The log outside the database: what central must remember although its database went back to a backup.
 
 JSON lines in ``grants.log`` of the data folder, on disk before the answer that carries what they say: grants
-and stock slices as they were signed, enrolments, devices' new keys, revocations. Those who wait for the disk
-at the same time share one flush. ``backup`` begins a new file and keeps the old ones for HORIZON_DAYS.
+and stock slices as they were signed, enrolments, devices' new keys, revocations, keysets. Those who wait for
+the disk at the same time share one flush. ``backup`` begins a new file and keeps old ones for HORIZON_DAYS.
 """
 
 from __future__ import annotations
@@ -62,6 +62,10 @@ class GrantJournal:
     def keep_revocation(self, kiosk: str, gen: int, at: int) -> None:
         """A kiosk that may take part no more. Raises as ``keep`` does."""
         self.keep([{"revoked": {"kiosk": kiosk, "gen": gen, "at": at}}])
+
+    def keep_keyset(self, signed: bytes) -> None:
+        """A keyset that is in force from now on. Raises as ``keep`` does."""
+        self.keep([{"keyset": to_base64(signed)}])
 
     def keep(self, entries: Sequence[dict[str, Any]]) -> None:
         """Returns when all entries are on disk. Raises EnvironmentFault ``grants_log_failed``."""

@@ -123,6 +123,7 @@ def _publish(central: Central, root: Signer, change: Change) -> list[Key]:
     """Signs and tells a newer keyset; durable, and known to running processes, when this returns."""
     work = partial(_write, central.keys, root, change, central.now())
     published = central.database.write(work)
+    central.outside.keep_keyset(signed_keyset(central))
     key_files.sync(central.home / KEYS_FOLDER)
     return published
 

@@ -15,8 +15,8 @@ from kiosk.enrolment import Enrolment
 from kiosk.errors import CentralFault
 from kiosk.grant import Grant, open_grant, terms_text
 from kiosk.journal_format import ZERO_HASH
-from kiosk.keyset import KeySet
-from sync.central import key_rows, kiosk_rows, recovery, right_rows, rights
+from kiosk.keyset import open_keyset
+from sync.central import key_rows, kiosk_rows, recovery, right_rows, rights, settings
 from sync.central.bulk import insert_rows
 from sync.central.feed import FeedChanges
 from sync.central.key_rows import DeviceKey
@@ -24,7 +24,7 @@ from sync.central.models import grant_log, kiosk, kiosk_gen
 from sync.central.models import stock_slice as slices
 from sync.central.models import ticket as tickets
 from sync.central.right_rows import ACTIVE, REVOKED, Kiosks, Right
-from sync.wire import from_base64
+from sync.wire import CITY, from_base64
 
 _AT_ONCE: Final = 500
 
@@ -32,12 +32,13 @@ _AT_ONCE: Final = 500
 class Replay:
     """Takes entries in the order of the log; ``write`` ends it. Inside the caller's transaction."""
 
-    def __init__(self, connection: Connection, keys: KeySet, now: int) -> None:
-        """``keys``: whose signatures are believed."""
+    def __init__(self, connection: Connection, roots: tuple[bytes, bytes], now: int) -> None:
+        """``roots``: the raw public keys that sign keysets."""
         self._connection = connection
-        self._keys, self._now = keys, now
+        self._roots, self._now = roots, now
+        self._keys = open_keyset(from_base64(settings.get(connection, "keyset")), roots)
         self._grants: dict[str, Grant] = {}
-        kinds = ("grants", "slices", "enrolments", "keys", "revocations", "not_understood")
+        kinds = ("grants", "slices", "enrolments", "keys", "keysets", "revocations", "not_understood")
         self.counts = dict.fromkeys(kinds, 0)
 
     def take(self, entry: dict[str, Any]) -> None:
@@ -53,6 +54,8 @@ class Replay:
                 self._enrol(document, bytes.fromhex(entry["ticket"]))
             elif "key" in entry:
                 self._take_key(**entry["key"])
+            elif "keyset" in entry:
+                self._take_keyset(entry["keyset"])
             elif "revoked" in entry:
                 self._write_grants()
                 self._revoke(entry["revoked"]["kiosk"], entry["revoked"]["gen"])
@@ -159,6 +162,17 @@ class Replay:
         # Its journal names it again; until that has come, requests by it have to be understood.
         key_rows.add(self._connection, kiosk, gen, [DeviceKey(from_seq, bytes.fromhex(public))])
         self.counts["keys"] += 1
+
+    def _take_keyset(self, text: str) -> None:
+        found = open_keyset(from_base64(text), self._roots)
+        if not found.replaces(self._keys):
+            return
+        self._keys = found
+        settings.put(self._connection, keyset=text)
+        changes = FeedChanges()
+        changes.put(CITY, "keyset", (1, text))
+        changes.write(self._connection)
+        self.counts["keysets"] += 1
 
     def _revoke(self, kiosk_id: str, gen: int) -> None:
         place = (kiosk.c.id == kiosk_id) & (kiosk.c.gen == gen) & (kiosk.c.state != REVOKED)

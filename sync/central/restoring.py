@@ -18,7 +18,6 @@ from sqlalchemy import Connection, LargeBinary, MetaData, inspect, update
 from sqlalchemy.schema import DropTable
 
 from kiosk.errors import EnvironmentFault, OfficerFault
-from kiosk.keyset import open_keyset
 from sync.central import backup, key_files, migration, recovery, settings
 from sync.central.bulk import insert_rows
 from sync.central.database import Database
@@ -70,8 +69,7 @@ def restore(home: Path, url: str, path: Path, now: int, *, replace: bool = False
             migration.upgrade_on(connection, "head")
             connection.execute(update(kiosk_gen).values(durable_seq=kiosk_gen.c.acked_seq))
             settings.put(connection, incarnation=str(incarnation), restored_at=str(now))
-            known = open_keyset(from_base64(settings.get(connection, "keyset")), key_files.load(home).roots)
-            replay = Replay(connection, known, now)
+            replay = Replay(connection, key_files.load(home).roots, now)
             for entry in outside.entries():
                 replay.take(entry)
             replay.write()

@@ -180,6 +180,7 @@ def _poll(central: Central, export: Export, may_ask: bool) -> tuple[PollAnswer |
         if fault.code not in _REFUSALS:
             raise
         return None, ErrorAnswer(code=fault.code, message=fault.message)
+    central.outside.keep_answer(grants, answer.slices)
     return answer.model_copy(update={"grants": grants, "grants_more": False}), None
 
 

@@ -15,8 +15,10 @@ import zstandard
 from sqlalchemy import select
 
 from kiosk.errors import EnvironmentFault, OfficerFault
-from sync.central import backup, kiosk_rows, overview, recovery, restoring, state
+from kiosk.keyset import KeyUse
+from sync.central import backup, key_admin, kiosk_rows, overview, recovery, restoring, state
 from sync.central.api import make_app
+from sync.central.key_files import KEYS_FOLDER
 from sync.central.models import journal, metadata
 from sync.central.state import Central
 from sync.wire import PollAnswer
@@ -184,6 +186,21 @@ async def test_a_kiosk_revoked_since_stays_so(
         assert told["replayed"]["revocations"] == 1
         assert recovery.status(again)["pending"] is False
         assert overview.right(again, RICE)["in_doubt"]
+
+
+async def test_a_keyset_published_since_stays_in_force(
+    central: Central, keeper: PlainKiosk, clock: Clock, tmp_path: Path
+) -> None:
+    backup.write(central, tmp_path / "one")
+    key_admin.add(central, KeyUse.CENTRAL, central.home / KEYS_FOLDER / "root1.key")
+    keeper.keyset = central.ring.keyset
+    granted = await keeper.poll()
+    published = key_admin.signed_keyset(central)
+    async with restored(central, tmp_path / "one", clock, keeper) as (again, _, told):
+        assert told["replayed"]["keysets"] == 1
+        assert told["replayed"]["not_understood"] == 0, "a grant by the new key is believed"
+        assert granted.grants
+        assert key_admin.signed_keyset(again) == published
 
 
 async def test_each_restore_is_another_story(
