@@ -2,7 +2,7 @@
 
 ``python -m tests.faults.at_counter HOME OFFICER SEED PICKUPS TAKEN_BACK`` hands out to whoever has something
 to collect and then takes some back; the PIN is in the environment. Lines: ``ready``; ``about`` before and
-``told`` after each pickup; ``voiding`` and ``voided``; ``fault``, which ends it; ``done``.
+``told`` after each pickup; ``voiding`` and ``voided``; ``fault`` and ``refused``, which end it; ``done``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from kiosk.clock import SystemClock
 from kiosk.counter import Counter
 from kiosk.desk_commands import PIN_VARIABLE
-from kiosk.errors import CardFault, EnvironmentFault
+from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.home import Home
 from kiosk.values import (
     CardRead,
@@ -88,7 +88,7 @@ def work(counter: Counter, officer: str, seed: int, pickups: int, taken_back: in
 
 
 def main(home: str, officer: str, seed: str, pickups: str, taken_back: str) -> int:
-    """The exit code: 1 when the machine failed under it."""
+    """The exit code: 1 when the machine failed under it, 2 when the officer was refused."""
     try:
         counter = Home(Path(home)).counter(SystemClock())
         try:
@@ -98,6 +98,9 @@ def main(home: str, officer: str, seed: str, pickups: str, taken_back: str) -> i
     except EnvironmentFault as fault:
         say("fault", code=fault.code)
         return 1
+    except OfficerFault as fault:
+        say("refused", code=fault.code)
+        return 2
     say("done")
     return 0
 

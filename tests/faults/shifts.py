@@ -36,7 +36,7 @@ class Shift:
     @property
     def fault(self) -> str:
         """The code of the fault that ended it, or nothing."""
-        return next((event["code"] for event in self.events if event["event"] == "fault"), "")
+        return next((event["code"] for event in self.events if event["event"] in ("fault", "refused")), "")
 
 
 def shift(

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.slow
 KIOSKS = ("IRM1", "HDM1")
 
 
-def test_central_is_restored(any_town: Town) -> None:
+def backup_and_restore(town: Town) -> None:
     """Pickups before the backup, after it, and while central is away; the kiosks report in turn."""
-    town, handed = any_town, HandOuts()
+    handed = HandOuts()
     town.start_central()
     kiosks = [town.kiosk(name) for name in KIOSKS]
     for kiosk in kiosks:
@@ -48,3 +48,12 @@ def test_central_is_restored(any_town: Town) -> None:
     for kiosk in kiosks:
         assert town.books().of(kiosk.name) == journal_of(kiosk).hashes
     assert town.books().cases == []
+
+
+def test_central_is_restored(town: Town) -> None:
+    backup_and_restore(town)
+
+
+@pytest.mark.soak
+def test_central_is_restored_on_each_database(any_town: Town) -> None:
+    backup_and_restore(any_town)

@@ -44,7 +44,9 @@ def test_a_clock_that_goes_back_and_forth(town: Town, clock_off_by: OffBy) -> No
     assert shift(kiosk, handed, 1, 1).code == 0
     for name, seconds in WRONG.items():
         done = shift(kiosk, handed, 2, 2, disk=clock_off_by(seconds))
-        assert [event["event"] for event in done.events] == ["ready", "done"], name
+        # Nobody is shown anything to collect, or the officer's own data has become too old.
+        assert done.code == 2 or [event["event"] for event in done.events] == ["ready", "done"], name
+        assert (done.code == 2) is (done.fault == "officer_stale"), name
         outcome = kiosk.run("sync", "--once", env=clock_off_by(seconds))
         assert (outcome.code, outcome.fault) == (1, "clock"), name
     assert shift(kiosk, handed, 3, 2).code == 0

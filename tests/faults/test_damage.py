@@ -76,6 +76,7 @@ def test_a_damaged_ledger(town: Town, damage: str) -> None:
     damaged_and_salvaged(town, damage, seeded(damage))
 
 
+@pytest.mark.soak
 def test_the_power_goes_during_salvage(town: Town, disk_under: Under) -> None:
     damaged_and_salvaged(town, "flipped bit", seeded("salvage cut"), disk_under)
 
