@@ -81,7 +81,7 @@ def ensure(
             fresh.append(_new_right(key, plan))
         elif row is not None:
             left, not_after, point_id = row.left, row.not_after, row.point_id
-            if not _apply(row, plan):
+            if _reopens(row, plan, now) or not _apply(row, plan):
                 continue
             if row.point_id != point_id:
                 changes.drop(point_bucket(point_id), "right", (row.right,))
@@ -267,6 +267,16 @@ def _new_right(key: str, plan: _Plan) -> Right:
         not_after=plan.not_after,
         mode=plan.mode,
     )
+
+
+def _reopens(row: Right, plan: _Plan | None, now: int) -> bool:
+    """True if another version of a program would reopen a right that is over: a period never reopens.
+
+    An entitlement that lapsed and is given again while its period runs is no such thing.
+    """
+    if plan is None or not 0 < row.not_after <= now:
+        return False
+    return {(term[0], term[1]) for term in json.loads(row.terms)} != {(one[0], one[1]) for one in plan.terms}
 
 
 def _apply(row: Right, plan: _Plan | None) -> bool:

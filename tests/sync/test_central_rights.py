@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from kiosk.grant import digest_of
+from kiosk.program import Program
 from sync.central import importing, overview
 from sync.central.acquire import WANTED_S
 from sync.central.state import Central
@@ -295,3 +296,36 @@ async def test_validity_cuts_the_period(central: Central, keeper: PlainKiosk) ->
     told = overview.right(central, "h2/x1/2026-11")
     assert told["not_before"] == START + 3 * DAY + 11 * 3600
     assert overview.right(central, "h2/x1/2026-12")["not_after"] == told["not_before"] + 7 * DAY
+
+
+def season(until: str, version: int) -> Program:
+    """A program handed out in one window."""
+    window = {"key": "tanam", "from": "2026-11-01", "until": until, "name": {"id": "Tanam", "en": "Sowing"}}
+    return program("benih", version=version, period={"kind": "windows", "windows": [window]})
+
+
+async def test_a_period_is_extended_while_it_runs_and_never_reopens(
+    central: Central, keeper: PlainKiosk, clock: Clock
+) -> None:
+    seed = entitlement(9, "h1", program_id="benih")
+    importing.apply(central, city(programs=(season("2026-11-26", 1),), entitlements=(seed,)))
+    first = overview.right(central, "h1/benih/tanam")
+    importing.apply(central, city(programs=(season("2026-11-28", 2),)))
+    longer = overview.right(central, "h1/benih/tanam")
+    assert longer["not_after"] == first["not_after"] + 2 * DAY
+    assert (first["epoch_n"], longer["epoch_n"]) == (1, 2)
+    clock.now += 5 * DAY
+    importing.apply(central, city(programs=(season("2026-12-10", 3),)))
+    assert overview.right(central, "h1/benih/tanam") == longer
+    assert (await keeper.acquire("h1/benih/tanam"))[0].status == "closed"
+
+
+async def test_an_entitlement_that_lapsed_is_given_again_while_its_period_runs(
+    central: Central, keeper: PlainKiosk, clock: Clock
+) -> None:
+    ends = entitlement(1, "h1", version=2, valid_until=date(2026, 11, 25))
+    importing.apply(central, city(entitlements=(ends,)))
+    clock.now += 2 * DAY
+    assert (await keeper.acquire(RICE))[0].status == "closed"
+    importing.apply(central, city(entitlements=(entitlement(1, "h1", version=3),)))
+    assert (await keeper.acquire(RICE))[0].status == "granted"
