@@ -61,6 +61,19 @@ class Queue:
         return pickup.ref
 
 
+def pick_up(kiosk: KioskAt, handed: HandOuts, card: str, program: str) -> str:
+    """A pickup by the command, with the officer told; answers the reference."""
+    code, answer = kiosk.confirm(card, program)
+    assert code == 0, answer
+    note(kiosk, handed, str(answer["ref"]))
+    return str(answer["ref"])
+
+
+def note(kiosk: KioskAt, handed: HandOuts, ref: str) -> None:
+    """An officer was told that a pickup is recorded."""
+    handed.add(ref, next(one["right"] for one in dispensed(kiosk) if one["ref"] == ref))
+
+
 def hand_out_to_many(kiosk: KioskAt, count: int, handed: HandOuts) -> list[str]:
     """Records that many pickups of whoever has something to collect here; answers their references."""
     with counter_of(kiosk) as counter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from tests.e2e.town import CHECK, MOTHER, RICE, Town
 from tests.faults.bad_line import bad_line
 from tests.faults.certificates import DAY, Authority
+from tests.faults.counter_work import pick_up
 from tests.faults.counting import HandOuts, agree
 
 pytestmark = pytest.mark.slow
@@ -29,13 +29,7 @@ def test_certificates(town: Town, tmp_path: Path) -> None:
         "of an unknown authority": other.server("stranger", begins=now - DAY / 2),
     }
     trusting = {"KMC_CENTRAL__CA_FILE": str(ours.ca_file)}
-    collect: list[Callable[[], None]] = [lambda: pick_up(MOTHER, CHECK), lambda: pick_up(MOTHER, RICE)]
-
-    def pick_up(card: str, program: str) -> None:
-        answer = kiosk.confirm(card, program).answer
-        handed.add(answer["ref"], kiosk.row(card, program)["right"])
-
-    collect[0]()
+    pick_up(kiosk, handed, MOTHER, CHECK)
     for name, context in bad.items():
         with bad_line(lambda: town.url, context) as line:
             kiosk.url = line.url
@@ -44,7 +38,7 @@ def test_certificates(town: Town, tmp_path: Path) -> None:
         assert outcome.answer["message"]
         assert line.requests == 0, "something was sent"
     assert kiosk.status()["frozen"] == ""
-    collect[1]()
+    pick_up(kiosk, handed, MOTHER, RICE)
     with bad_line(lambda: town.url, good) as line:
         kiosk.url = line.url
         assert kiosk.run("sync", "--once", env=trusting).answer["waiting"] == 0

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.town import CHECK, MOTHER, RICE, KioskAt, Town
-from tests.faults.counter_work import dispensed, journal_of
+from tests.e2e.town import CHECK, MOTHER, RICE, Town
+from tests.faults.counter_work import journal_of, note, pick_up
 from tests.faults.counting import HandOuts, agree
 from tests.faults.shifts import shift, sort_out
 
@@ -30,11 +30,6 @@ SUPERVISOR = "sekar"
 def today() -> date:
     """The date where the kiosks stand."""
     return datetime.now(ZoneInfo("Asia/Jakarta")).date()
-
-
-def told(kiosk: KioskAt, handed: HandOuts, ref: str) -> None:
-    """An officer was told that a pickup is recorded."""
-    handed.add(ref, next(one["right"] for one in dispensed(kiosk) if one["ref"] == ref))
 
 
 def test_a_clock_that_goes_back_and_forth(town: Town, clock_off_by: OffBy) -> None:
@@ -65,11 +60,11 @@ def test_a_supervisor_confirms_the_date(town: Town, clock_off_by: OffBy) -> None
     assert kiosk.run(*words, officer="rina", env=wrong).fault == "date_in_doubt"
     confirming = ("clock", "confirm", "--officer", SUPERVISOR, "--date", str(today()))
     assert kiosk.run(*confirming, officer=SUPERVISOR, env=wrong).code == 0
-    told(kiosk, handed, kiosk.run(*words, officer="rina", env=wrong).answer["ref"])
+    note(kiosk, handed, kiosk.run(*words, officer="rina", env=wrong).answer["ref"])
     assert kiosk.run(*words, officer="rina", env=wrong).fault == "already_taken"
     # The clock is set right: still taken, and the rest goes on.
     assert kiosk.confirm(MOTHER, CHECK).fault == "already_taken"
-    told(kiosk, handed, kiosk.confirm(MOTHER, RICE).answer["ref"])
+    pick_up(kiosk, handed, MOTHER, RICE)
     town.start_central()
     assert kiosk.sync().answer["waiting"] == 0
     agree("wrong year, date confirmed by a supervisor", 1, handed, town)

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from tests.e2e.town import CHECK, MOTHER, RICE, KioskAt, Town
-from tests.faults.counter_work import dispensed
+from tests.faults.counter_work import pick_up
 from tests.faults.counting import HandOuts, agree, compare
 
 pytestmark = pytest.mark.slow
@@ -28,15 +28,6 @@ def cases(town: Town) -> list[tuple[str, list[str]]]:
         rows = list(connection.execute(text("SELECT code, refs FROM conflict ORDER BY code")))
     engine.dispose()
     return [(code, json.loads(refs) if isinstance(refs, str) else refs) for code, refs in rows]
-
-
-def pick_up(kiosk: KioskAt, handed: HandOuts, card: str, program: str) -> str:
-    """A pickup, with the officer told."""
-    code, answer = kiosk.confirm(card, program)
-    assert code == 0, answer
-    ref = str(answer["ref"])
-    handed.add(ref, next(one["right"] for one in dispensed(kiosk) if one["ref"] == ref))
-    return ref
 
 
 def put_back(kiosk: KioskAt, image: Path) -> None:
