@@ -231,6 +231,9 @@ class City:
         """Whether the kiosk holds the right: all of its own point's but those that lie or went elsewhere."""
         return one.family <= self.own_families and not self.lies_elsewhere(one) and not self.was_spent(one)
 
+    def _family(self, _: object) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        yield from ()  # every family lives at one point
+
     def _keyset(self, _: object) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield from ()
 

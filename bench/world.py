@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from bench.city import LEAST_HOLDERS, City
 from bench.programs import ZONE, documents
 from kiosk import grant as grants
 from kiosk.demonstration import KIOSK, Demonstration
-from kiosk.feed_rows import COLUMNS, row_hash
+from kiosk.feed_rows import COLUMNS, row_hashes
 from kiosk.grant import Grant, Term
 from kiosk.home import Home
 from kiosk.ledger import LEDGER_FILE
@@ -146,17 +147,16 @@ def _fill_cache(home: Home, city: City) -> dict[str, int]:
             marks = ", ".join("?" * (len(columns) + 2))
             insert = f'INSERT INTO "{kind}" ({names}, bucket, row_hash) VALUES ({marks})'
             counts[kind] = 0
-            batch: list[tuple[Any, ...]] = []
-            for bucket, values in city.rows(kind, pins):
-                hashed = row_hash(kind, values)
-                sums[bucket] = sums.get(bucket, 0) + hashed
-                batch.append((*values, bucket, hashed))
-                if len(batch) == ROWS_AT_ONCE:
-                    counts[kind] += len(batch)
-                    connection.executemany(insert, batch)
-                    batch = []
-            counts[kind] += len(batch)
-            connection.executemany(insert, batch)
+            rows = city.rows(kind, pins)
+            while lot := list(islice(rows, ROWS_AT_ONCE)):
+                values = [row for _, row in lot]
+                hashes = row_hashes(kind, list(zip(*values, strict=True)))
+                for (bucket, _), hashed in zip(lot, hashes, strict=True):
+                    sums[bucket] = sums.get(bucket, 0) + hashed
+                connection.executemany(
+                    insert, [(*row, bucket, hashed) for (bucket, row), hashed in zip(lot, hashes, strict=True)]
+                )
+                counts[kind] += len(lot)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

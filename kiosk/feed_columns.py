@@ -40,7 +40,7 @@ def pack(values: Sequence[Any]) -> dict[str, Any]:
     if len(words) * FEW <= len(values):
         places = {word: place for place, word in enumerate(words)}
         return {"w": words, "i": [places[value] for value in values]}
-    if kinds == {str}:
+    if kinds == {str} and _WORD_AND_NUMBER.fullmatch(values[0]):
         found = [_WORD_AND_NUMBER.fullmatch(value) for value in values]
         if all(found):
             letters = pack([one[1] for one in found if one])

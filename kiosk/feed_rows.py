@@ -50,6 +50,7 @@ _MAY_LACK: Final = frozenset(
     ("valid_until", "revoked_at", "last_at", "last_point_id", "last_ref", "family_id", "nik_hash", "since")
 )
 _MAX_NUMBER: Final = 2**63 - 1
+_DUMP: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 INDEXES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -119,20 +120,26 @@ def row_hashes(kind: str, columns: Sequence[Sequence[Any]]) -> list[int]:
     if not columns or not columns[0]:
         return []
     head = f'["{kind}",'
-    digest = hashlib.sha256
-    parts = zip(*map(_json_texts, columns), strict=True)
-    digests = [digest(f"{head}{','.join(row)}]".encode()).digest()[:8] for row in parts]
-    return list(struct.unpack(f">{len(digests)}q", b"".join(digests)))
+    # One encoding for all: canonical JSON has no line feed, so that the rows can be taken apart again.
+    rows = f"]\n{head}".join(map(",".join, zip(*map(_json_texts, columns), strict=True)))
+    digests = map(hashlib.sha256, f"{head}{rows}]".encode().split(b"\n"))
+    return [first for (first,) in struct.iter_unpack(">q24x", b"".join([one.digest() for one in digests]))]
 
 
 def _json_texts(values: Sequence[Any]) -> list[str]:
     """Each value as canonical JSON has it."""
     kinds = set(map(type, values))
-    if kinds == {str}:
-        return list(map(encode_basestring, values))
-    if kinds == {int}:
-        return list(map(int.__repr__, values))
-    return [json.dumps(value, separators=(",", ":"), ensure_ascii=False) for value in values]
+    if kinds <= {str, type(None)} or kinds <= {int, type(None)}:
+        # Values of these kinds that are equal are the same; most columns have few different ones.
+        texts: dict[Any, str] = dict.fromkeys(values, "")
+        if len(texts) * 2 > len(values) and kinds == {str}:
+            return list(map(encode_basestring, values))
+        if len(texts) * 2 > len(values) and kinds == {int}:
+            return list(map(int.__repr__, values))
+        for value in texts:
+            texts[value] = _DUMP(value)
+        return list(map(texts.__getitem__, values))
+    return list(map(_DUMP, values))
 
 
 def column_fault(kind: str, column: str, values: Sequence[Any]) -> bool:
