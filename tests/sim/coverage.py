@@ -1,4 +1,4 @@
-"""What has to have happened over CI's seeds, at least so often: runs in which nothing happens prove nothing."""
+"""What has to have happened over CI's seeds, and how often: runs in which nothing happens prove nothing."""
 
 from __future__ import annotations
 

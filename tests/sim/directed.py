@@ -71,7 +71,9 @@ _COPIES: Final = (
 _RECOVERY: Final = (
     Directed(directed_recovery.old_image_told_by_the_board, boards=True),
     Directed(directed_recovery.restored_to_before_a_move),
+    Directed(directed_recovery.restored_and_changed_since),
     Directed(directed_recovery.restored_without_its_log),
+    Directed(directed_recovery.restored_and_asked_again),
     Directed(directed_recovery.restored_after_a_replacement),
     Directed(directed_recovery.without_the_right_within_limits, "tolerated"),
     Directed(directed_recovery.written_off_and_handed_out_all_the_same),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.sim.saying import NOVEMBER, asks, expect, gets, is_refused, served_elsewhere, syncs
+from tests.sim import invariants
+from tests.sim.city import Due
+from tests.sim.saying import NOVEMBER, asks, expect, gets, is_now_due, is_refused, served_elsewhere, syncs
 from tests.sim.verbs_rare import assert_clock, back_up, forget_log, restore, retire, roll_key, write_off
 from tests.sim.world import World
 
@@ -35,6 +37,21 @@ def restored_to_before_a_move(world: World) -> None:
     expect(world.books().spent[NOVEMBER] == 10, "what was handed out is not known again")
 
 
+def restored_and_changed_since(world: World) -> None:
+    """As many changes follow the restore as were lost by it, others: no cache takes the one for the other."""
+    syncs(world, "aaa1", "bbb1")
+    back_up(world)
+    gets(world, "aaa1")
+    syncs(world, "aaa1", "bbb1")
+    world.network.cut.add("aaa1")
+    restore(world, 0)
+    is_now_due(world, Due(1, "h1", "beras", 12))
+    syncs(world, "bbb1")
+    world.network.cut.clear()
+    syncs(world, "bbb1", "aaa1", "bbb1", "aaa1")
+    invariants.caches_agree(world)
+
+
 def restored_without_its_log(world: World) -> None:
     """Central loses its database and the log: nothing strict is granted until everybody has reported."""
     syncs(world, "aaa1", "bbb1")
@@ -57,6 +74,20 @@ def restored_without_its_log(world: World) -> None:
     world.network.cut.clear()
     syncs(world, "bbb1", "aaa1")
     is_refused(world, "aaa1", "taken")
+
+
+def restored_and_asked_again(world: World) -> None:
+    """A kiosk had and gave back what central has forgotten: the next grant is a higher one all the same."""
+    syncs(world, "aaa1", "bbb1")
+    asks(world, "bbb1")
+    syncs(world, "aaa1")
+    back_up(world)
+    asks(world, "bbb1", leaves_early=True)
+    syncs(world, "bbb1")
+    forget_log(world)
+    restore(world, 0)
+    syncs(world, "aaa1", "bbb1")
+    gets(world, "bbb1")
 
 
 def restored_after_a_replacement(world: World) -> None:

@@ -128,7 +128,7 @@ class Drawing:
             kinds += [_Kind(4, self._stories.more_is_due)]
         if self._rng.random() < 0.25:
             kinds += [_Kind(4, lambda: [Step("backup")]), _Kind(4, self._restore)]
-            kinds += [_Kind(5, self._stories.lost_memory)]
+            kinds += [_Kind(5, self._stories.lost_memory), _Kind(4, self._stories.forgotten)]
         if self._rng.random() < 0.1:
             kinds += [_Kind(3, self._far_clock), _Kind(4, self._at_rest("confirmdate", "counter", "screen"))]
         return kinds
@@ -287,7 +287,8 @@ class Drawing:
         count = self._world.tally["backup"]
         if self._world.tally["restored"] >= MOST_RESTORES or not count:
             return []
-        return [Step("restore", "", {"pick": str(self._rng.randrange(count))})]
+        nolog = {"nolog": ""} if self._rng.random() < 0.3 else {}
+        return [Step("restore", "", {"pick": str(self._rng.randrange(count))} | nolog)]
 
     # -- agencies --
 

@@ -319,7 +319,7 @@ MUTATIONS: Final = (
                 'int(head["incarnation"])',
             ),
         ),
-        ("restored_to_before_a_move",),
+        ("restored_and_asked_again", "restored_and_changed_since"),
     ),
     Mutation(
         "nothing is withheld after a restore",

@@ -125,7 +125,7 @@ class Oracle:
         once = self._is_partial(right) or len(standing) <= 1 + raised
         if out <= most and once:
             return
-        tolerated = any(one.without_right for one in standing)
+        tolerated = self.log_lost or any(one.without_right for one in standing)
         if not tolerated and not any(one.identity in self.excused for one in standing):
             told = ", ".join(f"{one.ref} {one.quantity} at {one.machine}" for one in standing)
             raise Broken("I1", f"{right}: {out} of {most} is out: {told}")

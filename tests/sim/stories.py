@@ -141,6 +141,29 @@ class Stories:
             Step("sync", other.name),
         ]
 
+    def forgotten(self) -> list[Step]:
+        """A kiosk had and gave back what central, without its log, has forgotten; then it asks again."""
+        one, other = self._two()
+        if one is None or other is None or self._world.tally["restored"] > 1:
+            return []
+        visit = self._visit(other)
+        brief = Step("serve", other.name, dict(visit.args) | {"leaves": ""})
+        restore = Step("restore", "", {"pick": str(self._world.tally["backup"])})
+        restore.args |= {"nolog": ""} if self._rng.random() < 0.7 else {}
+        return [
+            Step("sync", one.name),
+            Step("sync", other.name),
+            Step("serve", other.name, dict(visit.args)),
+            Step("sync", one.name),
+            Step("backup"),
+            brief,
+            Step("sync", other.name),
+            restore,
+            Step("sync", one.name),
+            Step("sync", other.name),
+            visit,
+        ]
+
     def twins(self) -> list[Step]:
         """A machine and its copy, both at work."""
         one, _ = self._two()

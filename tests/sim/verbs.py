@@ -223,8 +223,13 @@ def _backup(world: World, _step: Step, _pause: Pause) -> str:
 
 
 def _restore(world: World, step: Step, _pause: Pause) -> str:
+    """Agencies give their lists again."""
     if not world.tally["backup"]:
         raise NotNow
+    if step.flag("nolog"):
+        if world.tally["enrolled_again"] or world.tally["key_rolled"]:
+            raise NotNow  # nobody could know those machines again
+        verbs_rare.forget_log(world)
     word = verbs_rare.restore(world, step.number("pick") % world.tally["backup"])
     _import(
         world,

@@ -107,7 +107,7 @@ def back_up(world: World) -> str:
 
 
 def restore(world: World, number: int) -> str:
-    """Central goes back to a backup; agencies give it their lists again."""
+    """Central goes back to a backup."""
     asked = world.host.restore(world.folder / f"backup-{number}.db")
     for machine in world.machines.values():
         machine.seen_acknowledged = {}
