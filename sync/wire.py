@@ -119,7 +119,7 @@ class JournalRequest(Request):
     """``POST /v1/journal``: records ``from_seq``, ``from_seq + 1``, … of one generation."""
 
     gen: Annotated[int, Field(ge=1, lt=2**31)]
-    from_seq: Annotated[int, Field(ge=1, lt=2**63)]
+    from_seq: Annotated[int, Field(ge=1, lt=2**62)]
     records: list[SignedRecord] = Field(max_length=MAX_RECORDS)
     private: list[PrivateNote] = Field(default_factory=list, max_length=MAX_RECORDS)
 
