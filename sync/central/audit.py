@@ -6,6 +6,7 @@ that central has told of already is named again; what makes the audit fail is in
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from sqlalchemy.sql import Select
 from kiosk.journal_format import KEY_ROLL, VOID, ZERO_HASH, pickup_ref, rolled_to
 from sync.central import merging, writeoff
 from sync.central.audit_books import Books, Finding
-from sync.central.flags import EXPOSURE, OVERSPEND_TOLERATED, WRITTEN_OFF
+from sync.central.flags import EXPOSURE, OVERSPEND, OVERSPEND_TOLERATED, UNENTITLED, WRITTEN_OFF
 from sync.central.key_rows import DeviceKey, in_force
 from sync.central.lines import Lines, branch_mark
 from sync.central.models import (
@@ -47,7 +48,9 @@ WRONG: Final = (
     "overspend", "overspend_untold", "writeoff_unsigned",
 )  # fmt: skip
 """What makes the audit fail, the worst first. Besides there are ``quarantined`` and ``explained``."""
-_NAMED_OVERSPEND: Final = (OVERSPEND_TOLERATED, WRITTEN_OFF, EXPOSURE)
+_EXPLAINED: Final = (OVERSPEND_TOLERATED, WRITTEN_OFF, EXPOSURE)
+"""Cases that say why more was handed out; an overspend after a write-off names it."""
+_TOLD: Final = (*_EXPLAINED, OVERSPEND, UNENTITLED)
 
 
 @dataclass(slots=True)
@@ -242,17 +245,17 @@ def _overspends(connection: Connection, books: Books, report: Report) -> None:
         if spent <= entitled:
             continue
         parts = [right, *merging.parts_of(connection, right)]
-        cases = connection.execute(select(case.c.id, case.c.code).where(case.c.right.in_(parts))).all()
-        told = [
-            one.id
-            for one in cases
-            if one.code.startswith(("overspend", "unentitled")) or one.code in _NAMED_OVERSPEND
-        ]
-        named = {"right": right, "spent": spent, "entitled": entitled, "cases": sorted(told)}
-        if any(one.code in _NAMED_OVERSPEND for one in cases):
-            report.note("explained", **named)
+        cases = connection.execute(select(case).where(case.c.right.in_(parts), case.c.code.in_(_TOLD))).all()
+        named = {
+            "right": right,
+            "spent": spent,
+            "entitled": entitled,
+            "cases": sorted(one.id for one in cases),
+        }
+        if any(one.code not in _EXPLAINED and "writeoff" not in json.loads(one.detail) for one in cases):
+            report.note("overspend", **named)
         else:
-            report.note("overspend" if told else "overspend_untold", **named)
+            report.note("explained" if cases else "overspend_untold", **named)
 
 
 def _writeoffs(connection: Connection, report: Report) -> None:

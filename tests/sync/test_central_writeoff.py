@@ -213,6 +213,8 @@ async def test_one_that_comes_before_the_new_holder_s_pickup_is_named_by_both(
     assert RICE in (await second.poll()).recalls
     (again,) = (await second.push()).conflicts
     assert (again.code, again.detail["writeoff"], set(again.refs)) == ("overspend", made, {late, mine})
+    report = audit.audit(central)
+    assert (report.code, report.counts["explained"]) == ("", 1)
 
 
 async def test_a_late_release_frees_nothing_twice(
