@@ -1,10 +1,11 @@
 # Each target does its own set-up first (Debian packages, .venv); a second start does none.
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format bench soak screenshots lock clean
+.PHONY: help run test check lint format bench soak sim screenshots lock clean
 
 BIN := .venv/bin
 TEST_JOBS ?= 2
+SEEDS ?= 20000
 
 help: ## list the targets
 	grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -36,6 +37,10 @@ bench: ## measure speed and memory
 soak: ## the long tests with full counts
 	deploy/setup.sh test
 	$(BIN)/python -m pytest tests -m soak
+
+sim: ## random schedules on kiosks and central, SEEDS=20000 of them
+	deploy/setup.sh test
+	$(BIN)/python -m tests.sim.run --seeds $(SEEDS) --jobs $(TEST_JOBS)
 
 screenshots: ## pictures of every screen in build/screenshots
 	deploy/setup.sh run
