@@ -137,10 +137,10 @@ class JournalAnswer(Answer):
     """How far central has this generation's journal."""
 
     status: Literal["ok", "gap", "fork", "stale_gen"]
-    gap_from: int | None = None
+    gap_from: Count | None = None
     """The first sequence number that central lacks; with ``gap``."""
-    acked_seq: int
-    durable_seq: int
+    acked_seq: Count
+    durable_seq: Count
     head: str
     """Hex SHA-256 of the record at ``acked_seq``; zeros if none."""
     conflicts: list[Conflict] = Field(default_factory=list)
@@ -203,14 +203,14 @@ class PollAnswer(Answer):
     changes_waiting: bool
     recalls: list[str] = Field(default_factory=list)
     grants: list[Wired] = Field(default_factory=list)
-    grant_rev: int
+    grant_rev: Count
     """Rev of the last grant in ``grants``, else what the kiosk said: its next ``highest_grant_rev``."""
     grants_more: bool = False
     grants_reset: bool = False
     """The kiosk's digest differed: delivery starts again from 0."""
-    time_ms: int
-    incarnation: int
-    acked_seq: int
+    time_ms: Count
+    incarnation: Count
+    acked_seq: Count
     report_wanted: bool = False
     """Central went back to a backup and waits for this kiosk's ``POST /v1/holdings``."""
     order: str = Field(default="", max_length=16)
