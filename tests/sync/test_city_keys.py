@@ -76,7 +76,7 @@ def test_a_new_key_signs_from_the_moment_it_is_told(whole: Whole, kiosk: Kiosk) 
     assert "/v1/keyset" in whole.line.asked
     assert kiosk.home.keyset().central(bytes.fromhex(made["kid"])) is not None
     assert kid_held(kiosk) == old
-    assert kiosk.hand_out()
+    assert kiosk.hand_out().seq
 
 
 def test_a_key_that_begins_later_is_known_by_then(whole: Whole, kiosk: Kiosk) -> None:
@@ -96,7 +96,7 @@ def test_what_a_retired_key_signed_holds(whole: Whole, kiosk: Kiosk) -> None:
     assert kiosk.sync() == ""
     assert kid_held(kiosk) == old
     assert kiosk.home.keyset().speaking_key(bytes.fromhex(old)) is None
-    assert kiosk.hand_out()
+    assert kiosk.hand_out().seq
     assert kiosk.sync() == ""
     assert whole.cases() == []
 
@@ -113,7 +113,7 @@ def test_grants_by_a_compromised_key_are_renewed_at_a_higher_epoch(whole: Whole,
     assert after is not None
     assert after.epoch > before.epoch
     assert kid_held(kiosk) == in_use(whole) != old
-    assert kiosk.hand_out()
+    assert kiosk.hand_out().seq
     assert not kiosk.holds("h2/beras/2026-11")
     assert kiosk.sync() == ""
     assert whole.cases() == []
@@ -127,7 +127,7 @@ def test_between_the_keyset_and_the_renewal_nothing_is_spent(whole: Whole, kiosk
         kiosk.hand_out()
     assert fault.value.code == "right_not_held"
     assert kiosk.sync() == ""
-    assert kiosk.hand_out()
+    assert kiosk.hand_out().seq
 
 
 def test_a_stop_before_the_keyset_is_kept_leaves_no_bad_grant_spendable(
@@ -147,7 +147,7 @@ def test_a_stop_before_the_keyset_is_kept_leaves_no_bad_grant_spendable(
     kiosk.stop()
     assert not kiosk.holds()
     assert kiosk.sync() == ""
-    assert kiosk.hand_out()
+    assert kiosk.hand_out().seq
 
 
 def test_a_thiefs_grant_with_a_high_epoch_does_not_shut_the_true_one_out(whole: Whole, kiosk: Kiosk) -> None:

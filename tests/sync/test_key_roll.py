@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import durable_file, key_roll, keystore
 from kiosk.errors import CentralFault, OfficerFault
+from kiosk.journal import Draft, Journal
 from kiosk.journal_format import rolled_to, verify_record
 from kiosk.journal_walk import verify_journal
 from kiosk.keystore import public_of
@@ -65,7 +66,7 @@ def test_records_and_requests_go_over_to_the_new_key(whole: Whole, kiosk: Kiosk)
     journal = kiosk.journal  # of a process that was started before
     kiosk.note()
     new = roll(kiosk)
-    journal.append(lambda _: key_roll.Draft(type="note"))
+    journal.append(lambda _: Draft(type="note"))
     kiosk.note()
     assert signers(kiosk) == [first, first, new, new]
     assert verify_journal(kiosk.engine.ledger)["intact"]
@@ -118,7 +119,7 @@ class Killed(BaseException):
 KILL_POINTS = {
     "before the key is written": (keystore, "add_device_key"),
     "before the key's file has its name": (durable_file, "_write_new"),
-    "with the key durable, before the record": (key_roll.Journal, "append"),
+    "with the key durable, before the record": (Journal, "append"),
 }
 
 

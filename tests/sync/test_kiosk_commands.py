@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from drivers.qr_decode import find_codes
@@ -44,7 +45,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 def test_a_ticket_comes_as_text_picture_drawing_and_on_the_terminal(shell: Shell, tmp_path: Path) -> None:
     png, svg = tmp_path / "ticket.png", tmp_path / "ticket.svg"
     made = shell("kiosk", "ticket", "AAA1", "--png", str(png), "--svg", str(svg))
-    picture = cv2.imread(str(png), cv2.IMREAD_GRAYSCALE)
+    picture = np.asarray(cv2.imread(str(png), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
     assert find_codes(picture) == [ticket_as_code(made["ticket"]).encode()]
     assert b"<svg" in svg.read_bytes()
     assert {path.stat().st_mode & 0o777 for path in (png, svg)} == {0o600}

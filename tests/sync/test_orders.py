@@ -68,7 +68,7 @@ def test_a_stopped_kiosk_sends_all_and_goes_on_when_resumed(whole: Whole, kiosk:
     kiosk_orders.resume(whole.central, "AAA1")
     assert kiosk.sync() == ""
     assert (kiosk.frozen, done(whole)) == ("", [])
-    assert kiosk.hand_out("h2/beras/2026-11")
+    assert kiosk.hand_out("h2/beras/2026-11").seq
     assert kiosk.sync() == ""
     assert whole.cases() == []
 
@@ -126,7 +126,7 @@ def test_a_kiosk_that_was_cut_off_is_revoked_at_its_next_contact(whole: Whole, k
     kiosk.hand_out()
     whole.line.lose_requests = 1
     assert kiosk.sync() == "central_unreachable"
-    assert kiosk.hand_out("h2/beras/2026-11")
+    assert kiosk.hand_out("h2/beras/2026-11").seq
     assert kiosk.sync() == "kiosk_revoked"
     assert refs(whole) == ["AAA1-0001", "AAA1-0002"]
     assert not kiosk.engine.caches.has_files()
@@ -195,4 +195,4 @@ def test_a_revoked_machine_is_a_kiosk_again_after_another_enrolment(whole: Whole
 def test_an_order_that_is_not_known_changes_nothing(whole: Whole, kiosk: Kiosk) -> None:
     orders.obey(kiosk.engine, "explode")
     assert kiosk.frozen == ""
-    assert kiosk.hand_out()
+    assert kiosk.hand_out().seq
