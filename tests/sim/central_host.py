@@ -17,8 +17,10 @@ from sqlalchemy import select
 from kiosk.errors import CentralFault
 from kiosk.values import Mode
 from sync import client, enrolling
-from sync.central import api, backup, changes, gate, poll, restoring, settings, state
+from sync.central import api, backup, changes, gate, migration, poll, restoring, settings, state
+from sync.central.following import Follower
 from sync.central.grant_journal import FILE as LOG
+from sync.central.limits import Limits
 from sync.central.models import kiosk_gen
 from sync.signature import SignedBy
 from tests.sim.clocks import VirtualTime
@@ -55,7 +57,7 @@ class CentralHost:
         with (
             mock.patch.object(poll, "Ticker", _kept_in(tickers, poll.Ticker)),
             mock.patch.object(poll, "Told", _kept_in(tolds, poll.Told)),
-            mock.patch.object(gate, "Limits", partial(gate.Limits, monotonic=self._ever)),
+            mock.patch.object(gate, "Limits", partial(Limits, monotonic=self._ever)),
         ):
             self._app = api.make_app(self.central)
         self._ticker, self._told = tickers[0], tolds[0]
@@ -104,8 +106,8 @@ class CentralHost:
         with self.central.database.read() as connection:
             head["incarnation"] = settings.get(connection, "incarnation")
         with (
-            mock.patch.object(restoring.backup, "check", return_value=head),
-            mock.patch.object(restoring.migration, "upgrade_on"),
+            mock.patch.object(backup, "check", return_value=head),
+            mock.patch.object(migration, "upgrade_on"),
             mock.patch.object(restoring, "_clear"),
             mock.patch.object(restoring, "_load", return_value=0),
             mock.patch.object(restoring, "Database", return_value=_Kept(self.central.database)),
@@ -236,8 +238,8 @@ def page_size(rows: int) -> Iterator[None]:
     """The feed's pages hold about so many rows."""
     plain = changes.page
 
-    def page(central: state.Central, point_id: int, cursor: str) -> Any:
-        return plain(central, point_id, cursor, rows)
+    def page(central: state.Central, who: Follower, cursor: str) -> Any:
+        return plain(central, who, cursor, rows)
 
     with mock.patch.object(changes, "page", page):
         yield

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.pool import Pool
@@ -75,7 +75,7 @@ def run_seeds(made: Templates, seeds: range, *, stop_at_first: bool = False) -> 
     return result
 
 
-def seeds_to_notice(made: Templates, mutation: Mutation, seeds: range) -> Run | None:
+def seeds_to_notice(made: Templates, mutation: Mutation, seeds: Iterable[int]) -> Run | None:
     """The first run that breaks without that guard; None if none does."""
     for scope in SCOPE_WEIGHTS:
         made.folder(scope)  # made by the product as it is

@@ -34,6 +34,8 @@ class Templates:
             self.host = CentralHost(root)
             self.staff = tuple(_account(self.host.central, name, root) for name in STAFF)
             """Two people of central's staff, with their keys."""
+        self.grants: dict[str, dict[str, list[bytes]]] = {}
+        """By city and machine, the grants that went out while it was made."""
         self._base = root / "base.db"
         self.host.save(self._base)
 
@@ -81,6 +83,7 @@ class Templates:
                 machine.engine.sync_now()
                 machine.stop()
         host.save(folder / "central.db")
+        self.grants[city.name] = network.grants
 
 
 def _account(central: Central, name: str, root: Path) -> Signer:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from kiosk import rights
+from tests.sim.coverage import CI_SEEDS
 from tests.sim.directed import SCHEDULES
 from tests.sim.mutations import MUTATIONS, Edit, Mutation, edited, mutated
 from tests.sim.oracle import Broken
 from tests.sim.rounds import run_schedule
+from tests.sim.run import seeds_to_notice
 from tests.sim.template import Templates
 
+HINTS: Final = {
+    "reclaim on expiry": 4,
+    "missing epoch check at the kiosk": 0,
+    "missing release floor": 0,
+    "missing generation check": 0,
+    "missing dedupe of records": 0,
+    "accepted gaps": 0,
+    "release racing a dispense": 0,
+    "missing rollback counter": 0,
+    "restore without a new incarnation": 0,
+    "void of a released right": 0,
+}
+"""A seed of CI's that missed each of these guards; it is tried first, since runs change with the product."""
 pytestmark = pytest.mark.expects_log()
 
 
@@ -31,6 +47,13 @@ def breaks(templates: Templates, name: str, folder: Path) -> str:
     except Broken as broken:
         return str(broken)
     return ""
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_seed_of_ci_misses_it(templates: Templates, name: str) -> None:
+    mutation = next(one for one in MUTATIONS if one.name == name)
+    run = seeds_to_notice(templates, mutation, (HINTS[name], *range(CI_SEEDS)))
+    assert run is not None, f"no seed below {CI_SEEDS} breaks without that guard"
 
 
 def test_an_edit_that_does_not_fit_is_no_mutation() -> None:

@@ -70,6 +70,7 @@ class World:
         self.frames.clear()
         self.oracle = Oracle(self.scope)
         self.network = Network(self.host)
+        self.network.grants = {name: list(seen) for name, seen in templates.grants[scope_name].items()}
         self.machines: dict[str, Machine] = {}
         self.images: dict[str, Path] = {}
         """A disk image of some machines, by name."""
@@ -192,7 +193,8 @@ class World:
         self.note("rolled_back")
         if machine.is_older_than_board():
             self.note("rolled_back_told_by_board")
-            if machine.screen and not machine.frozen():
+            _ = machine.screen  # its process starts, and looks
+            if not machine.frozen():
                 raise Broken("I8", f"{machine} has an old ledger, and its board's counter says so")
         else:
             self.oracle.excused.add(identity)
