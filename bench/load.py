@@ -142,6 +142,7 @@ def send_all(port: int, requests: Sequence[Prepared]) -> list[Answered]:
                 if response.status not in (429, 503) or time.perf_counter() - begun > GIVE_UP_S:
                     break
                 # Sent away before it was looked at, as a kiosk may be: the same request is still new.
+                connection.close()
                 time.sleep(float(found.get("retry-after", "1")))
             done = time.perf_counter()
             answers.append(Answered(one, response.status, found, body, done - begun, done))

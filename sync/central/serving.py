@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 import sys
@@ -21,6 +22,10 @@ from sync.central.verifying import VerifyPool, spare_cores
 
 GRACE_S = 3
 SWITCH_S = 0.001
+KEEP_ALIVE_S = 75
+"""Longer than any pause of a kiosk's: none has to connect anew, or finds its connection closed as it sends."""
+BACKLOG = 1024
+"""Kiosks that come back at the same moment."""
 
 
 class _Server(uvicorn.Server):
@@ -46,7 +51,7 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, port))
-            bound.listen(256)
+            bound.listen(BACKLOG)
         except OSError as fault:
             raise EnvironmentFault("port_taken", f"{host}:{port}: {fault.strerror}") from fault
         hub = Hub()
@@ -58,14 +63,22 @@ def serve(central: Central, host: str, port: int, listening: Callable[[str], Non
             lifespan="on",
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             h11_max_incomplete_event_size=64 * 1024,
         )
         name = f"[{host}]" if ":" in host else host
         listening(f"http://{name}:{bound.getsockname()[1]}")
         # A thread that waits for a database or a signature gets its turn of the interpreter sooner.
         sys.setswitchinterval(SWITCH_S)
+        _allow_connections()
         with in_use(central.home, alone=False), _signals_end_it(), closing(pool):
             _Server(config, hub).run(sockets=[bound])
+
+
+def _allow_connections() -> None:
+    """As many open files as this process may have: each kiosk keeps two connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager
