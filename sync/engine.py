@@ -21,6 +21,7 @@ from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
+from kiosk.generations import salvaged_upto
 from kiosk.grant import Grant, digest_of, open_fresh_grant
 from kiosk.journal import Identity, Journal
 from kiosk.keyset import MAX_UNIX, KeySet
@@ -218,7 +219,10 @@ class SyncEngine:
     def _take(self, answer: PollAnswer) -> None:
         freezing.thaw(self.ledger)
         orders.obey(self, answer.order)
-        if answer.grants or answer.grants_reset:
+        if self._is_salvaged():
+            # What is granted to this generation goes in doubt with the next enrolment; it is not asked again.
+            self.ledger.set_meta(grant_rev=str(answer.grant_rev))
+        elif answer.grants or answer.grants_reset:
             self._take_grants(answer)
 
     def _refused_lately(self) -> dict[str, object]:
@@ -235,6 +239,8 @@ class SyncEngine:
 
     def _compare_journals(self, answer: PollAnswer, acked_before: int) -> None:
         gen = self.identity.gen
+        if self._is_salvaged():
+            return  # central may have what was cut off; nothing is recorded here that could fork it
         if answer.acked_seq > self.ledger.head_seq(gen):
             freeze_ledger(self.ledger, freezing.ROLLED_BACK)
             raise CentralFault(
@@ -281,11 +287,16 @@ class SyncEngine:
 
     def carry_out(self, answer: PollAnswer) -> int:
         """Does what a poll's answer asks for: recalls, stock slices, voids; answers how many records."""
+        if self._is_salvaged():
+            return 0
         made = self.answer_recalls(answer)
         if answer.slices:
             made += receive(self._journal, answer.slices, self._keyset())
         asked = [void_requested(self._journal, one.ref, one.reason, one.by) for one in answer.voids]
         return made + sum(record is not None for record in asked)
+
+    def _is_salvaged(self) -> bool:
+        return salvaged_upto(self.ledger.db.conn, self.identity.gen) is not None
 
     def answer_recalls(self, answer: PollAnswer) -> int:
         """Releases rights that central asks back; answers how many."""

@@ -505,3 +505,22 @@ def test_two_threads_leave_word_at_once(world: World) -> None:
         thread.join()
     assert (faults, sync_state.load(world.path).checked_mono_ms) == ([], 199)
     assert not list(world.path.glob(".sync.json.*"))
+
+
+def test_a_salvaged_kiosk_sends_what_it_has_and_takes_nothing_in(
+    world: World, central: FakeCentral, engine: SyncEngine
+) -> None:
+    """Central has more of this generation, grants to it and asks rights back: none of that is recorded."""
+    note(world, 3)
+    engine.push_all()
+    central.journals[1] += [b"n" * 32] * 2  # what was cut off
+    with world.ledger.writing() as connection:
+        freezing.freeze(connection, freezing.SALVAGED)
+    world.ledger.set_meta(salvaged_1="3")
+    central.give(world.grant())
+    central.recalls = [RICE]
+    report = engine.sync_now()
+    assert (report.released, report.waiting, frozen(world)) == (0, 0, freezing.SALVAGED)
+    assert world.ledger.right(RICE) is None
+    assert engine.poll(0.0).grants == []
+    assert world.ledger.head_seq(1) == 3
