@@ -13,7 +13,7 @@ from kiosk.errors import OfficerFault
 from kiosk.officer_pin import hash_pin
 from kiosk.program import Program
 from kiosk.values import Mode
-from sync.central import holder_merge, import_rows, kiosk_rows, mode_change, placement, programs
+from sync.central import families, holder_merge, import_rows, kiosk_rows, mode_change, placement, programs
 from sync.central.entitlement_past import note_replaced
 from sync.central.feed import FeedChanges
 from sync.central.import_checks import Known, Unresolved, accept
@@ -203,7 +203,9 @@ def _holders(
         if row["id"] in merged:
             row["status"] = "blocked"
     moved = import_rows.drop_moved(connection, changes, rows)
+    spread = families.points_of(connection, rows)
     import_rows.upsert(connection, holder, rows)
+    families.tell(connection, changes, spread)
     import_rows.tell_holders(connection, changes, nik_key, (one.id for one in items))
     if moved:
         children = (int(subject[1:]) for subject in moved if subject[0] == "h")

@@ -18,7 +18,7 @@ from kiosk import keyset
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.keyset import Key, KeyUse
 from kiosk.values import Mode
-from sync.central import key_files, migration, settings
+from sync.central import families, key_files, migration, settings
 from sync.central.database import Database
 from sync.central.feed import FeedChanges
 from sync.central.grant_journal import GrantJournal
@@ -27,6 +27,8 @@ from sync.central.key_ring import KeyRing
 from sync.central.verifying import Verify, verify_here
 from sync.wire import CITY, to_base64
 
+FAMILIES_TOLD: Final = "families_told"
+"""Single value that is set once the feed has its rows of families."""
 DATABASE_FILE: Final = "central.db"
 KEY_YEARS: Final = 10
 
@@ -148,6 +150,7 @@ def _first_rows(connection: Connection, home: Path, keys: Keys, mode: Mode, now:
     if known.get("mode", str(mode)) != str(mode):
         raise OfficerFault("mode_fixed", f"this central is a {known['mode']} one for good")
     if "mode" in known:
+        _tell_families_once(connection, known)
         return
     root = key_files.root_signer(home / KEYS_FOLDER / "root1.key", keys)
     signed = to_base64(make_keyset(keys, root, now))
@@ -158,7 +161,18 @@ def _first_rows(connection: Connection, home: Path, keys: Keys, mode: Mode, now:
         created=str(now),
         central_kid=keys.central.kid.hex(),
         keyset=signed,
+        **{FAMILIES_TOLD: "1"},
     )
     changes = FeedChanges()
     changes.put(CITY, "keyset", (1, signed))
     changes.write(connection)
+
+
+def _tell_families_once(connection: Connection, known: dict[str, str]) -> None:
+    """Data of before the feed had rows of families gets them."""
+    if FAMILIES_TOLD in known:
+        return
+    changes = FeedChanges()
+    families.tell_all(connection, changes)
+    changes.write(connection)
+    settings.put(connection, **{FAMILIES_TOLD: "1"})

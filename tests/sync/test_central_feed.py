@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from kiosk.errors import CentralFault
 from kiosk.feed_columns import unpack
 from kiosk.feed_rows import COLUMNS, KEYS
-from sync.central import changes, feed, importing
+from sync.central import changes, feed, importing, state
 from sync.central.cards import issue, revoke
 from sync.central.feed import FeedChanges
 from sync.central.following import Follower
@@ -259,3 +259,40 @@ def test_the_day_of_a_denied_card_is_the_city_s(central: Central) -> None:
     from sync.central.cards import today
 
     assert today(central) == date(2026, 11, 24)
+
+
+def test_a_family_is_told_where_a_member_lives_away_from_its_head(central: Central) -> None:
+    """Holder 3 lives at point 2 and the family's head at point 1; then the head follows, then everybody moves."""
+    copy = Copy().follow(central)
+    assert copy.of("family") == [[1, 2, 1, 1]]
+    assert ("p2", "family") in copy.rows
+    importing.apply(central, city(holders=(holder(1, 2),), entitlements=(), guardians=()))
+    assert copy.follow(central).of("family") == [[1, 1, 1, 2]]  # holder 2 stays behind
+    importing.apply(central, city(holders=(holder(2, 2),), entitlements=(), guardians=()))
+    assert copy.follow(central).of("family") == []
+
+
+def test_data_of_before_gets_its_families_once(central: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    with central.database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM feed WHERE kind = 'family'")
+        connection.exec_driver_sql("DELETE FROM meta WHERE key = 'families_told'")
+    for _ in range(2):
+        state.init(central.home, central.database.url, central.mode, central.clock).close()
+        page = changes.page(central, Follower(2), "")
+        part = next(part for part in page.parts if part.bucket == "p2")
+        assert rows_of(part.tables["family"]) == [[1, 2, 1, 1]]
+
+
+def test_a_move_carries_one_id_on_both_sides(central: Central) -> None:
+    cursor = Copy().follow(central).cursor
+    revoke_and_move(central)
+    told: dict[str, dict[tuple[str, Any], str]] = {}
+    for part in changes.page(central, Follower(1, (2,)), cursor).parts:
+        for kind, table in (*part.tables.items(), *part.tombstones.items()):
+            moves = unpack(table.moves, table.count) if table.moves else [""] * table.count
+            for row, move in zip(rows_of(table), moves, strict=True):
+                if move:
+                    told.setdefault(part.bucket, {})[kind, row[0]] = move
+    assert told["p1"] == told["p2"]
+    assert set(told["p1"]) == {("holder", 2), ("guardian", 1), ("entitlement", 2)}
+    assert len(set(told["p1"].values())) == 3
