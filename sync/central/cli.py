@@ -149,8 +149,8 @@ def _kiosk_add(central: Central, options: argparse.Namespace) -> Any:
     return {"kiosk": options.kiosk, "state": "new"}
 
 
-def _kiosk_list(central: Central, _: argparse.Namespace) -> Any:
-    return kiosk_rows.listed(central)
+def _kiosk_list(central: Central, options: argparse.Namespace) -> Any:
+    return kiosk_rows.listed(central, options.after, options.limit)
 
 
 def _kiosk_revoke(central: Central, options: argparse.Namespace) -> Any:
@@ -165,8 +165,8 @@ def _officer_add(central: Central, options: argparse.Namespace) -> Any:
     return {"username": options.username}
 
 
-def _officer_list(central: Central, _: argparse.Namespace) -> Any:
-    return officer_rows.listed(central)
+def _officer_list(central: Central, options: argparse.Namespace) -> Any:
+    return officer_rows.listed(central, options.after, options.limit)
 
 
 def _officer_set_pin(central: Central, options: argparse.Namespace) -> Any:
@@ -280,7 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--keeper", action="store_true", help="the point's rights lie at this kiosk")
     kiosk_commands.register(kiosk, add)
     feed_commands.register(kiosk, add)
-    add(kiosk, "list", _kiosk_list, "list kiosks")
+    _add_page(add(kiosk, "list", _kiosk_list, "list kiosks"), kiosk_rows.PAGE)
     one = add(kiosk, "revoke", _kiosk_revoke, "revoke a lost or stolen kiosk")
     one.add_argument("kiosk", metavar="KIOSK")
 
@@ -293,7 +293,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--role", choices=officer_rows.ROLES, default="officer")
     one.add_argument("--point", type=int, required=True)
     one.add_argument("--until", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
-    add(officer, "list", _officer_list, "list officers")
+    _add_page(add(officer, "list", _officer_list, "list officers"), officer_rows.PAGE)
     one = add(officer, "set-pin", _officer_set_pin, "give an officer a PIN, from a prompt or stdin")
     one.add_argument("username")
 
@@ -303,6 +303,11 @@ def _parser() -> argparse.ArgumentParser:
 
     recovery_commands.register(commands, add, group)
     return parser
+
+
+def _add_page(parser: argparse.ArgumentParser, limit: int) -> None:
+    parser.add_argument("--after", default="", metavar="ID", help="only what comes behind this one")
+    parser.add_argument("--limit", type=int, default=limit)
 
 
 def _add_chip(parser: argparse.ArgumentParser) -> None:

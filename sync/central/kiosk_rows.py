@@ -18,6 +18,7 @@ from sync.central.state import Central
 from sync.wire import CITY
 
 TICKET_HOURS: Final = 48
+PAGE: Final = 500
 STOP: Final = "stop"
 REVOKE: Final = "revoke"
 
@@ -139,8 +140,8 @@ def order(connection: Connection, kiosk_id: str, what: str, now: int) -> None:
     connection.execute(insert(kiosk_order).values(**values))
 
 
-def listed(central: Central) -> list[dict[str, Any]]:
-    """Every kiosk with what is known of it, for people."""
+def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[str, Any]]:
+    """Kiosks behind ``after`` in the order of their ids, with what is known of each, for people."""
     query = (
         select(
             kiosk.c.id,
@@ -156,7 +157,9 @@ def listed(central: Central) -> list[dict[str, Any]]:
         .select_from(
             kiosk.outerjoin(kiosk_gen, (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen))
         )
+        .where(kiosk.c.id > after)
         .order_by(kiosk.c.id)
+        .limit(limit)
     )
     with central.database.read() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]

@@ -18,6 +18,7 @@ from sync.central.models import officer, point
 from sync.central.state import Central
 
 ROLES: Final = ("officer", "supervisor")
+PAGE: Final = 500
 _USERNAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 
 
@@ -69,10 +70,11 @@ def _set_pin(username: str, hashed: str, connection: Connection) -> None:
     changes.write(connection)
 
 
-def listed(central: Central) -> list[dict[str, Any]]:
-    """Every officer, without the PIN."""
+def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[str, Any]]:
+    """Officers behind ``after`` in the order of their usernames, without the PIN."""
     query = select(
         officer.c.username, officer.c.name, officer.c.role, officer.c.point_id, officer.c.valid_until
     )
+    query = query.where(officer.c.username > after).order_by(officer.c.username).limit(limit)
     with central.database.read() as connection:
-        return [dict(row) for row in connection.execute(query.order_by(officer.c.username)).mappings()]
+        return [dict(row) for row in connection.execute(query).mappings()]

@@ -23,7 +23,7 @@ from sync.central.verifying import VerifyPool, spare_cores
 GRACE_S = 3
 SWITCH_S = 0.001
 KEEP_ALIVE_S = 75
-"""Longer than any pause of a kiosk's: none has to connect anew, or finds its connection closed as it sends."""
+"""Longer than any pause of a kiosk's: none has to connect anew, or finds it closed as it sends."""
 BACKLOG = 1024
 """Kiosks that come back at the same moment."""
 

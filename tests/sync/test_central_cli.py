@@ -123,6 +123,8 @@ def test_kiosks(shell: Shell) -> None:
     assert shell("kiosk", "ticket", "ZZZ1", code=1)["code"] == "unknown_kiosk"
     assert shell("kiosk", "revoke", "CCC1")["state"] == "revoked"
     assert {one["id"]: one["state"] for one in shell("kiosk", "list")}["CCC1"] == "revoked"
+    ids = [one["id"] for one in shell("kiosk", "list")]
+    assert [one["id"] for one in shell("kiosk", "list", "--after", ids[0], "--limit", "1")] == ids[1:2]
 
 
 def test_officers_get_their_pin_from_stdin(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
