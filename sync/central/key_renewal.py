@@ -73,4 +73,5 @@ def _renew_some(central: Central, name: str, connection: Connection) -> int:
         row.wanted_by, row.wanted_until = wanted[row.right]
     right_rows.save(connection, recalled)
     changes.write(connection)
-    return len(rows)
+    # Not those that are withheld while central recovers: their turn comes with a later call.
+    return sum(row.grant_rev > int(upto) for row in rows)
