@@ -113,6 +113,7 @@ def test_central_says_otherwise(reset: World) -> None:
     assert reset.state().code is StateCode.READY  # the same, but for a few minutes
     heard(reset, START + timedelta(days=2))
     assert reset.state().code is StateCode.DATE_IN_DOUBT
+    assert reset.counter._clock.now() == reset.clock.at  # nobody's word but the machine's
 
 
 def test_where_central_was_heard_its_date_is_the_one_to_confirm(reset: World) -> None:
