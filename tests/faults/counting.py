@@ -129,8 +129,20 @@ def compare(
     return outcome
 
 
-def agree(fault: str, tries: int, handed: HandOuts, town: City, before: Counter[Pair] | None = None) -> None:
-    """Fails unless central has each hand-out once and nothing else, and there was at least one."""
+def agree(
+    fault: str,
+    tries: int,
+    handed: HandOuts,
+    town: City,
+    before: Counter[Pair] | None = None,
+    *,
+    tolerated: int = 0,
+) -> None:
+    """Fails unless central has each hand-out once and nothing else, and there was at least one.
+
+    ``tolerated`` is the number of cases in which a program let two counters that were cut off hand out the
+    same right, and central names both pickups.
+    """
     outcome = compare(fault, tries, handed, town, before)
     assert outcome.pickups
-    assert (outcome.lost, outcome.doubled, outcome.unfounded) == (0, 0, 0), outcome
+    assert (outcome.lost, outcome.doubled, outcome.unfounded) == (0, tolerated, 0), outcome

@@ -46,5 +46,6 @@ def test_the_first_of_a_month_offline(clocked_town: ClockedTown) -> None:
     with town.central_running():
         for desk in desks:
             assert desk.sync().waiting == 0
-    agree("first of the month offline", 1, handed, town)
-    assert town.books().cases == []
+    cases = town.books().cases
+    assert set(cases) <= {"overspend_tolerated"}
+    agree("first of the month offline", 1, handed, town, tolerated=len(cases))
