@@ -23,7 +23,8 @@ from kiosk.sync_state import SyncState
 STALL_S = 10.0
 CARDS = 30
 RENEWED_EVERY_S = 0.5
-PAINT_LIMIT = Limit(40.0)
+AS_FAST = 1.2
+"""As fast as offline: medians of 30 taps on a shared machine differ by less."""
 CHECKING_LIMIT = Limit(800.0, "most")
 
 
@@ -41,7 +42,7 @@ def measure(world: World, screen: Mapping[str, str]) -> list[Figure]:
             "ms",
             spread(sick.painted_ms),
             stick,
-            PAINT_LIMIT,
+            Limit(stick.spread.p50 * AS_FAST, "p50"),
             f"an officer is signed in, 14 programs; whatever is sent stalls for {STALL_S:.0f} s",
         ),
         Figure(

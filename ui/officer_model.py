@@ -225,6 +225,7 @@ class OfficerModel(QObject):
     def painted(self) -> None:
         """A frame has been painted; a recorded pickup in it has now been shown."""
         self._pickup.painted()
+        self._person.painted()
 
     @Slot(str, str)
     def findCard(self, card_no: str, reason: str) -> None:

@@ -17,6 +17,9 @@ from ui.officer_desk import OfficerDesk
 from ui.program_rows import OFFICER_ROW, POOL, in_order, is_choosable, officer_rows
 from ui.rows import Rows
 
+_UNPAINTED_S = 0.1
+"""A window that nobody sees is not painted: it is not waited for."""
+
 
 class OfficerPerson(QObject):
     """One visit at a time; a new one replaces it, and answers to an older one are dropped (``turn``)."""
@@ -38,6 +41,8 @@ class OfficerPerson(QObject):
         self._turn = 0
         self._last: tuple[CardRead, float] | None = None
         self._next_read: CardRead | None = None
+        self._to_ask: tuple[int, Visit] | None = None
+        self._left: list[Visit] = []
         desk.freed.connect(self._take_next_read)
         form.checksDone.connect(self._refresh_checked)
 
@@ -130,6 +135,7 @@ class OfficerPerson(QObject):
     def drop(self) -> None:
         """Nobody is at the counter any more; an answer that is still under way is not waited for."""
         self._leave()
+        self.painted()
         self._turn += 1
         self._desk.busy = False
         self._last = None
@@ -144,8 +150,30 @@ class OfficerPerson(QObject):
         self._form.close()
         self._day.highlight("")
         self.dropped.emit()
+        self._to_ask = None
         if visit is not None:
-            self._desk.worker.tell(lambda counter: counter.leave(visit), "leaving a visit")
+            self._left.append(visit)
+            self._desk.alarms.set("painted", _UNPAINTED_S, self.painted)
+
+    def painted(self) -> None:
+        """A frame has been painted: what would have taken the counter's thread from it is done now."""
+        if not self._left and self._to_ask is None:
+            return
+        self._desk.alarms.cancel("painted")
+        left, self._left = self._left, []
+        to_ask, self._to_ask = self._to_ask, None
+
+        def leave(counter: CounterPort) -> None:
+            for visit in left:
+                counter.leave(visit)
+
+        if left:
+            self._desk.worker.tell(leave, "leaving a visit")
+        if to_ask is not None and to_ask[0] == self._turn:
+            turn, visit = to_ask
+            self._acquire_checking(visit)
+            if visit.asking:
+                self._look_up(turn, visit)
 
     def _open(self, call: Callable[[CounterPort], Visit]) -> None:
         self._turn += 1
@@ -169,14 +197,13 @@ class OfficerPerson(QObject):
         desk.become("person")
         desk.feedback.emit("ok")
         desk.resultSet.emit()
-        self._acquire_checking(visit)
-        if visit.asking:
-            self._look_up(turn, visit)
+        if visit.asking and not visit.holder_id:
+            desk.say("asking")
+        self._to_ask = (turn, visit)
+        desk.alarms.set("painted", _UNPAINTED_S, self.painted)
 
     def _look_up(self, turn: int, visit: Visit) -> None:
         """A card of another point: central says whose it is, or what is not known of its holder here."""
-        if not visit.holder_id:
-            self._desk.say("asking")
 
         def asked(futures: Sequence[Future[Any]]) -> None:
             if futures:

@@ -30,6 +30,7 @@ def test_a_card_of_another_point_becomes_a_person_in_place(open_stage: Open) -> 
     assert stage.pane == "person"
     assert "Kartu dari titik layanan lain. Sedang dicek…" in stage.texts()
     assert counter.named("acquire") == []
+    stage.until(lambda: bool(counter.looked_up))
     counter.looked_up[0].set_result(None)
     stage.until(lambda: stage.of_officer("fullName") == "SITI RAHAYU")
     stage.until(lambda: bool(counter.named("acquire")))
@@ -41,6 +42,7 @@ def test_a_card_of_another_point_without_the_network_says_so(open_stage: Open) -
     stage = open_stage(counter)
     stage.sign_in()
     stage.tap()
+    stage.until(lambda: bool(counter.looked_up))
     counter.looked_up[0].set_result(None)
     stage.until(lambda: stage.of_officer("message") == "card_from_elsewhere")
     assert stage.pane == "waiting"
