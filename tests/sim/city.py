@@ -137,6 +137,7 @@ SCOPES: Final = (
     Scope("partial", _TWO, ((1, 1),), (_OIL,), (_OIL_DUE,)),
     Scope("family", _TWO, ((1, 1), (2, 2)), (_FAMILY,), (_FAMILY_DUE,)),
     Scope("excluding", _TWO, ((1, 1),), (_RICE, _CASH), (_RICE_DUE, _CASH_DUE)),
+    Scope("strangers", _TWO, ((1, 1),), (_OIL,), (_OIL_DUE,), follows=False),
     Scope(
         "tolerated", _TWO, ((1, 1),), (_EGGS, _MILK), (Due(7, "h1", "telur", 10), Due(8, "h1", "susu", 10))
     ),

@@ -108,6 +108,8 @@ class _Serving:
     def run(self) -> str:
         visit = self._step("read", lambda: self.machine.screen.read(self._card(), self.machine.session))
         self.between("read")
+        if visit.asking:
+            visit = self._look_up(visit)
         row = self._row(visit)
         if row.state.code in ASKABLE:
             visit, row = self._ask(visit, row)
@@ -120,6 +122,22 @@ class _Serving:
         pickup = self._confirm(visit, row, max(1, quantity))
         self._step("show", lambda: self.machine.screen.mark_shown(pickup.ref))
         return self._leave(visit, pickup.ref)
+
+    def _look_up(self, visit: Visit) -> Visit:
+        """A card of another point: central is asked whose it is."""
+        screen = self.machine.screen
+        words = self._step("ask", partial(screen.look_up, visit))
+        self.between("looked up")
+        self._same_life()
+        if "late" in self.wish.dies_at and words:
+            self.machine.rights.run_out_of_time(words[0])
+        while self._step("answer", self.machine.rights.work, process="rights"):
+            self.world.note("asked whose card")
+        self._same_life()
+        visit = self._step("refresh", partial(screen.refresh, visit, self.machine.session))
+        if visit.holder_id:
+            self.world.note("looked up")
+        return visit
 
     def _ask(self, visit: Visit, row: VisitRow) -> tuple[Visit, VisitRow]:
         screen, session = self.machine.screen, self.machine.session

@@ -156,7 +156,8 @@ def caches_agree(world: World) -> None:
         if machine.frozen() or machine.retired or not caches.is_sound():
             continue
         cache = caches.current()
-        buckets = ["city", "p1", "p2", f"o{machine.point}"]
+        points = ("p1", "p2") if world.scope.follows else (f"p{machine.point}",)
+        buckets = ["city", *points, f"o{machine.point}"]
         for kind, wanted in feed_rows(world.host.file, buckets).items():
             found = cached_rows(cache, kind)
             if found != wanted:
@@ -164,13 +165,14 @@ def caches_agree(world: World) -> None:
 
 
 def cached_rows(cache: object, kind: str) -> set[str]:
-    """A cache's rows of a kind, as canonical JSON."""
+    """A cache's rows of a kind that the feed brought, as canonical JSON."""
     import json
 
+    from kiosk.cache import LOOKED_UP
     from kiosk.feed_rows import COLUMNS
 
     names = ", ".join(f'"{name}"' for name in COLUMNS[kind])
-    rows = cache.rows(f'SELECT {names} FROM "{kind}"')  # type: ignore[attr-defined]
+    rows = cache.rows(f'SELECT {names} FROM "{kind}" WHERE bucket NOT LIKE "{LOOKED_UP}%"')  # type: ignore[attr-defined]
     return {json.dumps(list(row), separators=(",", ":"), ensure_ascii=False) for row in rows}
 
 

@@ -14,9 +14,9 @@ from kiosk.counter import Counter
 from kiosk.errors import CentralFault, EnvironmentFault, KioskError
 from kiosk.home import Home
 from kiosk.ledger import Ledger
-from kiosk.ports import RightWord
+from kiosk.ports import LookupWord, RightWord
 from kiosk.upkeep import UpkeepLimits
-from kiosk.values import OfficerSession
+from kiosk.values import CardRead, OfficerSession
 from sync.engine import SyncEngine
 from sync.enrolling import enrol
 from sync.kiosk_end import CentralAddress, make_client, make_engine
@@ -48,22 +48,29 @@ class Outcome(Generic[T]):
 class StepwiseRights(CentralRights):
     """The product's source of rights; the simulator says when its worker gets to work."""
 
-    jobs: list[tuple[list[str], Words]]
+    jobs: list[tuple[Callable[[], Any], Future[Any]]]
 
     def acquire(self, rights: list[str]) -> Words:
         """Queues the question."""
-        words: Words = Future()
+        return self._queued(lambda: self._ask(rights))
+
+    def look_up(self, read: CardRead, card_no: str) -> Future[LookupWord]:
+        """Queues the question."""
+        return self._queued(lambda: self._look_up(read, card_no))
+
+    def _queued(self, ask: Callable[[], Any]) -> Future[Any]:
+        word: Future[Any] = Future()
         if not hasattr(self, "jobs"):
             self.jobs = []
-        self.jobs.append((list(rights), words))
-        return words
+        self.jobs.append((ask, word))
+        return word
 
     def work(self) -> bool:
         """Asks the oldest question; False if there is none."""
         if not getattr(self, "jobs", []):
             return False
-        rights, words = self.jobs.pop(0)
-        self._answer(rights, words, threading.Timer(0, print))
+        ask, word = self.jobs.pop(0)
+        self._answer_with(ask, word, threading.Timer(0, print))
         return True
 
     def run_out_of_time(self, words: Words) -> None:

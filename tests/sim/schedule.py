@@ -24,7 +24,15 @@ from tests.sim.steps import Step, parse, text_of
 from tests.sim.template import Templates
 from tests.sim.world import World
 
-SCOPE_WEIGHTS: Final = {"one": 5, "partial": 3, "family": 2, "excluding": 2, "tolerated": 2, "counters": 3}
+SCOPE_WEIGHTS: Final = {
+    "one": 5,
+    "partial": 3,
+    "family": 2,
+    "excluding": 2,
+    "tolerated": 2,
+    "strangers": 1,
+    "counters": 3,
+}
 LENGTHS: Final = ((4, 10), (10, 20), (20, 36))
 LENGTH_WEIGHTS: Final = (6, 3, 1)
 
