@@ -101,7 +101,7 @@ def _packed(data: bytes) -> bytes:
 
 
 def scattered(kind: str) -> Iterator[tuple[Any, ...]]:
-    """Rows as a city really has them: numbers with gaps, names and days in no order. The same in every run."""
+    """Rows as a city has them: numbers with gaps, names and days in no order; the same in every run."""
     dice = random.Random(f"bench {kind}")
     number = subject = 100_000
     names = [
@@ -152,8 +152,8 @@ def _apply_rates(folder: Path) -> list[Figure]:
                 spread(ours),
                 stick,
                 Limit(statistics.median(bare) * LIMIT_APPLY, "p50"),
-                note=f"at {statistics.median(bare) / statistics.median(ours):.2f} of the bare rate; half of them new, "
-                "half changed; unpacked, checked, summed up; in one transaction each",
+                note=f"at {statistics.median(bare) / statistics.median(ours):.2f} of the bare rate; half new, half "
+                "changed; unpacked, checked, summed up; in one transaction each",
             )
         )
     return figures
@@ -313,7 +313,7 @@ def _make_snapshot(home: Home, url: str, point: int) -> None:
                 engine.client.manifest(f"p{point}")
                 return
             except CentralFault as fault:
-                if fault.code != "snapshot_later":
+                if fault.detail.get("status") != 503:
                     raise
                 time.sleep(1)
 
@@ -345,7 +345,7 @@ def _peak_mb(demonstration: Demonstration, url: str) -> float:
 
 
 def _bare_export(folder: Path, home: Home, point: int) -> float:
-    """The snapshot's own file, plain on the disk, exported into an encrypted one with SQLCipher's defaults."""
+    """The snapshot's own file, plain on the disk, exported into an encrypted one with the defaults."""
     source, target = folder / "plain.db", folder / "bare.db"
     target.unlink(missing_ok=True)
     if not source.exists():

@@ -154,7 +154,8 @@ def _fill_cache(home: Home, city: City) -> dict[str, int]:
                 for (bucket, _), hashed in zip(lot, hashes, strict=True):
                     sums[bucket] = sums.get(bucket, 0) + hashed
                 connection.executemany(
-                    insert, [(*row, bucket, hashed) for (bucket, row), hashed in zip(lot, hashes, strict=True)]
+                    insert,
+                    [(*row, bucket, hashed) for (bucket, row), hashed in zip(lot, hashes, strict=True)],
                 )
                 counts[kind] += len(lot)
         connection.execute("COMMIT")

@@ -44,7 +44,8 @@ def m002_lookups(db: Database) -> None:
     )
     db.conn.execute(
         f"""CREATE TABLE {SET_ASIDE} (kind TEXT NOT NULL, row_key TEXT NOT NULL, bucket TEXT NOT NULL,
-            row_hash INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (kind, row_key, bucket)) WITHOUT ROWID"""
+            row_hash INTEGER NOT NULL, why TEXT NOT NULL,
+            PRIMARY KEY (kind, row_key, bucket)) WITHOUT ROWID"""
     )
 
 

@@ -127,7 +127,7 @@ class CacheFolder:
         return self._key
 
     def note_progress(self, percent: int | None) -> None:
-        """Leaves word for the screen how far a new cache is loaded (0 to 100); None: there is nothing to tell.
+        """Leaves word for the screen how far a new cache is loaded (0 to 100); None: nothing to tell.
 
         Only a hint, so a disk that refuses it stops nothing.
         """

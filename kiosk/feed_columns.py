@@ -1,9 +1,9 @@
 """How a column of the feed travels: each packed on its own, so that a page compresses well. Pure.
 
 A packed column is a JSON object with one of these forms:
-``{"c": value}`` the same value in every row · ``{"d": [first, step, …]}`` whole numbers by their differences ·
-``{"w": [words], "i": [places]}`` few different values · ``{"w": …, "i": …, "n": packed}`` a word followed by a
-whole number, such as ``h12`` · ``{"v": [values]}`` anything else.
+``{"c": value}`` the same value in every row; ``{"d": [first, step, …]}`` whole numbers by their differences;
+``{"w": [words], "i": [places]}`` few different values; ``{"w": …, "i": …, "n": packed}`` a word followed by a
+whole number, such as ``h12``; ``{"v": [values]}`` anything else.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ def table_ddl(kind: str) -> str:
     columns = COLUMNS[kind]
     typed = ", ".join(f'"{name}" {"INTEGER" if is_number(kind, name) else "TEXT"}' for name in columns)
     key = ", ".join(f'"{name}"' for name in columns[: KEYS[kind]])
-    return f'CREATE TABLE "{kind}" ({typed}, bucket TEXT NOT NULL, row_hash INTEGER NOT NULL, PRIMARY KEY ({key}))'
+    place = "bucket TEXT NOT NULL, row_hash INTEGER NOT NULL"
+    return f'CREATE TABLE "{kind}" ({typed}, {place}, PRIMARY KEY ({key}))'
 
 
 def index_ddl(kind: str) -> list[str]:

@@ -86,8 +86,8 @@ class LookingUp:
         """The card of a visit whose holder was unknown and has been found now.
 
         None for a visit whose holder is known anyway. Raises CardFault: ``card_unknown_holder`` and what
-        central refuses it for; ``card_from_elsewhere`` (detail ``why``: ``offline`` or ``busy``) where central
-        did not say.
+        central refuses it for; ``card_from_elsewhere`` (``why``: ``offline`` or ``busy``) where central did
+        not say.
         """
         asking = self._asking.get(visit.visit_id)
         if asking is None or asking.word is None or not asking.word.done():

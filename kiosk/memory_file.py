@@ -1,19 +1,17 @@
-"""A database file that lies in this process's memory only, for SQLCipher to attach: nothing of it meets a disk.
+"""A database file in this process's memory only, for SQLCipher to attach: nothing of it meets a disk.
 
-SQLite's own ``memdb`` file system (``memdb.c``) keeps a file whose name begins with ``/`` for all connections of
-a process. Python's drivers can open such a file but not fill it with a ready-made database's bytes without
-copying the whole; SQLite's C interface can (``sqlite3_vfs_find``, https://www.sqlite.org/c3ref/vfs.html), so the
-bytes are written through that.
+SQLite's own ``memdb`` file system (``memdb.c``) keeps a file whose name begins with ``/`` for all connections
+of a process. Python's drivers can open such a file but not fill it with the bytes of a ready-made database;
+SQLite's C interface can (``sqlite3_vfs_find``, https://www.sqlite.org/c3ref/vfs.html).
 """
 
 from __future__ import annotations
 
 import ctypes
 import secrets
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Final, Self
-
-import sqlcipher3._sqlite3
 
 from kiosk.errors import EnvironmentFault
 
@@ -71,7 +69,8 @@ class MemoryFile:
 
     def __init__(self) -> None:
         """Makes an empty one. Raises EnvironmentFault ``memory_file`` where SQLCipher was built without."""
-        library = ctypes.CDLL(sqlcipher3._sqlite3.__file__)
+        driver = find_spec("sqlcipher3._sqlite3")
+        library = ctypes.CDLL(driver.origin if driver else None)
         try:
             find = library.sqlite3_vfs_find
         except AttributeError:

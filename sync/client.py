@@ -47,6 +47,7 @@ UNSIGNED_CODES: Final = (
 MAX_REFUSAL_BYTES: Final = 64 * 1024
 KEY_CODES: Final = ("bad_signature", "key_rolled")
 """Central knows this kiosk by another key."""
+_SPAN: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 log = logging.getLogger(__name__)
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -152,7 +153,7 @@ class CentralClient:
             seals[0] = found.get(ANSWER_HEADER.lower(), "")
             if status != 206:
                 refusals.append((status, found))
-            elif found.get("content-range") != f"bytes {first}-{last}/{size}":
+            elif not _is_span(found.get("content-range", ""), first, last, size):
                 raise CentralFault("answer_refused", "other bytes than were asked for")
             elif not seals[0]:
                 raise CentralFault("answer_refused", "an unsigned answer")
@@ -257,6 +258,12 @@ def _keyset_of(status: int, body: bytes) -> bytes:
         return KeysetAnswer.model_validate_json(body).keyset if status == 200 else b""
     except ValidationError:
         raise CentralFault("keyset_refused", "no keyset where one was asked for", why="malformed") from None
+
+
+def _is_span(header: str, first: int, last: int, size: int) -> bool:
+    """True for a Content-Range (RFC 9110 section 14.4) that begins where it should and goes no further."""
+    found = _SPAN.fullmatch(header)
+    return found is not None and int(found[1]) == first <= int(found[2]) <= last and int(found[3]) == size
 
 
 def open_answer_or_name_it(

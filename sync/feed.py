@@ -24,6 +24,7 @@ CURSOR_USELESS: Final = ("cursor_gone", "cursor_malformed")
 """Central's words (410 and 400) for a cursor that leads nowhere: the cache is loaded anew."""
 SNAPSHOT_PASSING: Final = ("central_unreachable", "central_certificate", "answer_cut", "central_error")
 """Faults after which a snapshot is tried again next time; after others the pages are read instead."""
+PASSING_STATUS: Final = (429, *range(500, 600))
 IN_TRANSIT_META: Final = "in_transit"
 HELD_ROWS: Final = 40_000
 """Rows of one bucket that are kept in memory until it is whole; only then the cache is locked for writing."""
@@ -132,7 +133,7 @@ def _first_of(folder: CacheFolder, loading: Loading, wanted: Sequence[str]) -> t
             try:
                 number, fresh, cursor, checksum, rows = loading.snapshots.load(folder, bucket)
             except CentralFault as fault:
-                if fault.code in SNAPSHOT_PASSING:
+                if fault.code in SNAPSHOT_PASSING or int(fault.detail.get("status", 0)) in PASSING_STATUS:
                     raise
                 loading.refuse(fault)
                 continue

@@ -187,7 +187,8 @@ def _set_aside(
         _forget_set_aside(connection, kind, [text], sums, None)
         hashed = _hash_of_anything(kind, row)
         connection.execute(
-            f"INSERT OR REPLACE INTO {SET_ASIDE} (kind, row_key, bucket, row_hash, why) VALUES (?, ?, ?, ?, ?)",
+            f"""INSERT OR REPLACE INTO {SET_ASIDE} (kind, row_key, bucket, row_hash, why)
+                VALUES (?, ?, ?, ?, ?)""",
             (kind, text, bucket, hashed, why),
         )
         sums.add(bucket, hashed)

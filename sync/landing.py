@@ -1,9 +1,9 @@
-"""What has landed of a download, encrypted chunk by chunk: it can go on at any byte, and tells a thief nothing.
+"""What has landed of a download, sealed chunk by chunk: it can go on at any byte, and tells a thief nothing.
 
-The file ``snapshot.<bucket>.part`` holds a salt of 16 bytes, then sealed chunks: length (4 bytes, big-endian),
-a random nonce, AES-256-GCM text and tag. The key is HKDF-SHA-256 of the cache's key with that salt; the
-chunk's number and the file's name are bound in, so that no chunk stands in for another. The first chunk is the
-signed manifest. A chunk cut short, by a power cut or a full disk, ends what has landed.
+The file ``snapshot.<bucket>.part`` holds a salt of 16 bytes, then sealed chunks: length (4 bytes, big end),
+a nonce, AES-256-GCM text and tag. The key is HKDF-SHA-256 of the cache's key with that salt; the
+chunk's number and the file's name are bound in, so that no chunk stands in for another. The first chunk is
+the signed manifest. A chunk cut short, by a power cut or a full disk, ends what has landed.
 """
 
 from __future__ import annotations
@@ -107,36 +107,39 @@ class Landing:
 
     def _next(self) -> bytes | None:
         """The next chunk; where none is whole, the file ends there from now on."""
-        assert self._file is not None
-        assert self._cipher is not None
-        begins = self._file.tell()
-        head = self._file.read(_LENGTH)
+        file, cipher = self._opened()
+        begins = file.tell()
+        head = file.read(_LENGTH)
         length = int.from_bytes(head, "big")
         if len(head) == _LENGTH and _NONCE + _TAG < length <= _MOST_BYTES:
-            sealed = self._file.read(length)
+            sealed = file.read(length)
             try:
-                chunk = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._bound())
+                chunk = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._bound())
             except (InvalidTag, ValueError):  # ValueError: too short to have a nonce
                 pass
             else:
                 self._count += 1
                 return chunk
         with _write_faults():
-            self._file.seek(begins)
-            self._file.truncate()
+            file.seek(begins)
+            file.truncate()
         return None
 
     def _seal(self, chunk: bytes) -> None:
-        assert self._file is not None
-        assert self._cipher is not None
+        file, cipher = self._opened()
         nonce = os.urandom(_NONCE)
-        sealed = nonce + self._cipher.encrypt(nonce, chunk, self._bound())
-        self._file.write(len(sealed).to_bytes(_LENGTH, "big") + sealed)
-        self._file.flush()
+        sealed = nonce + cipher.encrypt(nonce, chunk, self._bound())
+        file.write(len(sealed).to_bytes(_LENGTH, "big") + sealed)
+        file.flush()
         self._count += 1
 
     def _bound(self) -> bytes:
         return f"{self.path.name} {self._count}".encode()
+
+    def _opened(self) -> tuple[BinaryIO, AESGCM]:
+        if self._file is None or self._cipher is None:
+            raise ValueError("nothing was begun or gone on with")
+        return self._file, self._cipher
 
     def _cipher_for(self, salt: bytes) -> AESGCM:
         return AESGCM(HKDF(SHA256(), 32, salt, b"kmc/snapshot chunks/1").derive(self._key))

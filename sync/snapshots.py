@@ -100,12 +100,18 @@ class SnapshotLoader:
         landed = landing.resume()
         if landed is not None:
             before = self._landed_manifest(landed[0])
-            if before is not None and before.incarnation == manifest.incarnation and before.gen > manifest.gen:
+            if (
+                before is not None
+                and before.incarnation == manifest.incarnation
+                and before.gen > manifest.gen
+            ):
                 raise CentralFault("manifest_older", f"gen {manifest.gen} after {before.gen}", bucket=bucket)
             if before == manifest:
                 for chunk in landed[1]:
                     opened.add(chunk)
-                log.info("a load of %s goes on at %d of %d bytes", bucket, landing.size, manifest.packed_bytes)
+                log.info(
+                    "a load of %s goes on at %d of %d bytes", bucket, landing.size, manifest.packed_bytes
+                )
             else:
                 landed = None  # central has a newer one
         if landed is None:

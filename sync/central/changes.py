@@ -98,6 +98,8 @@ def page(central: Central, follower: Follower, cursor: str, limit: int = MAX_ROW
         for name in buckets:
             if revs[name] == latest[name]:
                 continue
+            if parts and name in snapshots:
+                break  # its rows are for kiosks that cannot load it as a file, and ask on
             found = feed.page(connection, name, revs[name], room)
             if parts and (found.count > room or not found.complete):
                 break  # it begins a page of its own: a kiosk applies whole checkpoints only

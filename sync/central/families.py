@@ -1,7 +1,7 @@
-"""Families whose members live at different points: told where a member lives and the head does not.
+"""Families whose members live apart: told where a member lives and the head does not.
 
-What a family may get is told at its head's point. A kiosk that follows a member's point alone learns from these
-rows that there is more to ask central for.
+What a family may get is told at its head's point. A kiosk that follows a member's point alone learns from
+these rows that there is more to ask central for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEYS_PER_QUERY: Final = 400
 
 
 def points_of(connection: Connection, holders: Iterable[Mapping[str, Any]]) -> dict[int, set[int]]:
-    """The points where members of some holders' families live now, by family; also of the families they leave.
+    """Where members of some holders' families live now, by family; also of the families they leave.
 
     To be asked before ``holders`` (rows about to be written) are.
     """

@@ -12,7 +12,7 @@ from sync.central.state import Central
 
 def register(kiosks: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Adds the command to ``kmc-central kiosk``."""
-    one = add(kiosks, "follow", _follow, "say which points a kiosk follows beside its own; none without --point")
+    one = add(kiosks, "follow", _follow, "say which points a kiosk follows beside its own")
     one.add_argument("kiosk", metavar="KIOSK")
     one.add_argument("--point", type=int, action="append", default=[], metavar="ID", help="may be repeated")
 

@@ -1,7 +1,7 @@
-"""Whose card is this? Asked by a kiosk that does not follow the card's point, answered for a genuine card only.
+"""Whose card is this? Asked by a kiosk that does not follow the card's point, of a genuine card only.
 
-The card is judged as a kiosk would judge it. Every question is kept, whatever came of it, and a kiosk that asks
-more often than people queue is told to wait.
+The card is judged as a kiosk would judge it. Every question is kept, whatever came of it, and a kiosk that
+asks more often than people queue is told to wait.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def _judge(central: Central, connection: Connection, request: LookupRequest) -> 
 def _check_standing(connection: Connection, verified: VerifiedCard, issue_no: int, status: str) -> None:
     denied = connection.execute(
         select(card.c.status).where(
-            card.c.card_no == verified.card_no, card.c.issue_no == verified.issue_no, card.c.status != "active"
+            card.c.card_no == verified.card_no,
+            card.c.issue_no == verified.issue_no,
+            card.c.status != "active",
         )
     ).scalar()
     check_standing(verified, issue_no, 0, denied, status)

@@ -226,7 +226,8 @@ def _fill(path: Path, bucket: str, lots: Iterator[tuple[str, list[tuple[str, int
             names = ", ".join(f'"{name}"' for name in COLUMNS[kind])
             connection.execute(table_ddl(kind))
             connection.execute(
-                f'INSERT INTO main."{kind}" SELECT {names}, ?, hash FROM temp."staged_{kind}" ORDER BY 1', (bucket,)
+                f'INSERT INTO main."{kind}" SELECT {names}, ?, hash FROM temp."staged_{kind}" ORDER BY 1',
+                (bucket,),
             )
             connection.execute(f'DROP TABLE temp."staged_{kind}"')
             for ddl in index_ddl(kind):

@@ -104,7 +104,18 @@ def _put_holders(bucket: str, ids: range, name: str, connection: Connection) -> 
     for one in ids:
         digest = hashlib.sha256(f"{bucket}/{one}".encode()).hexdigest()
         card_no = f"{int(digest[:8], 16):010d}"
-        row = (one, card_no, 1, f"{name} {one}", "1980-01-01", digest[:4], digest, one // 4 + 1000, 1, "active")
+        row = (
+            one,
+            card_no,
+            1,
+            f"{name} {one}",
+            "1980-01-01",
+            digest[:4],
+            digest,
+            one // 4 + 1000,
+            1,
+            "active",
+        )
         changes.put(bucket, "holder", row)
         entitled = (one, 1, f"h{one}", "beras", 10_000, "2025-01-01", None, "active")
         changes.put(bucket, "entitlement", entitled)
@@ -164,6 +175,37 @@ class CutLine:
                     left -= len(data)
                     if left <= 0:
                         break
+        _end(far, near)
+
+
+class SlowLine(CutLine):
+    """A proxy that passes bytes from central on until so many have passed in all, and then stands still."""
+
+    def __init__(self, url: str) -> None:
+        self.until: int | None = None
+        self._still = threading.Event()
+        self._go = threading.Event()
+        super().__init__(url)
+
+    def wait_until_it_stands_still(self) -> None:
+        """Until it has passed what it may."""
+        assert self._still.wait(timeout=60)
+
+    def let_go(self) -> None:
+        """Ends the connections that stand still."""
+        self._go.set()
+        self._still.clear()
+
+    def _pass_back(self, far: socket.socket, near: socket.socket) -> None:
+        with suppress(OSError):
+            while data := far.recv(1024):
+                if self.until is not None and self.passed >= self.until:
+                    self._go.clear()
+                    self._still.set()
+                    self._go.wait(timeout=60)
+                    break
+                near.sendall(data)
+                self.passed += len(data)
         _end(far, near)
 
 

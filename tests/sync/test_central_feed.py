@@ -19,7 +19,7 @@ from sync.central.cards import issue, revoke
 from sync.central.feed import FeedChanges
 from sync.central.following import Follower
 from sync.central.state import Central
-from sync.wire import CITY, ColumnarRows, FEED_COLUMNS, FEED_KEYS, checksum_of, row_hash
+from sync.wire import CITY, FEED_COLUMNS, FEED_KEYS, ColumnarRows, checksum_of, row_hash
 from tests.sync.central_side import CARD_1, RICE, PlainKiosk, city, holder
 
 pytestmark = pytest.mark.anyio
@@ -262,7 +262,7 @@ def test_the_day_of_a_denied_card_is_the_city_s(central: Central) -> None:
 
 
 def test_a_family_is_told_where_a_member_lives_away_from_its_head(central: Central) -> None:
-    """Holder 3 lives at point 2 and the family's head at point 1; then the head follows, then everybody moves."""
+    """Holder 3 lives at point 2, the family's head at point 1; then the head follows, then everybody."""
     copy = Copy().follow(central)
     assert copy.of("family") == [[1, 2, 1, 1]]
     assert ("p2", "family") in copy.rows

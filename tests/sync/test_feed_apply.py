@@ -49,7 +49,7 @@ class Feed:
         for bucket, kind, row, key in changes:
             self.rows[bucket, kind, key] = (self.revs[bucket], row)
             self.moves.pop((bucket, kind, key), None)
-            for other, *rest in changes:
+            for _, *rest in changes:
                 if row is None and rest == [kind, rest[1], key] and rest[1] is not None:
                     self.moves[bucket, kind, key] = f"m{sum(self.revs.values())}"
 
@@ -433,7 +433,8 @@ def test_who_moves_is_known_all_the_while(folder: CacheFolder, feed: Feed) -> No
     with pytest.raises(CentralFault):
         load(folder, feed, only_first(feed))
     found = folder.current().holder(1)
-    assert found and found.name == "X"
+    assert found
+    assert found.name == "X"
     load(folder, feed)
     found = folder.current().holder(1)
     assert (found and found.name, sums_hold(folder.current())) == ("PINDAH", True)

@@ -37,7 +37,7 @@ CARD_3 = card_no_of(3)
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Served]:
-    """A central whose holder 3, a child, lives at point 2; guardian 1 and the family's head live at point 1."""
+    """A central whose holder 3 is a child at point 2; guardian 1, the family's head, lives at point 1."""
     with served(tmp_path / "central", Clock()) as made:
         ward = Guardian(id=5, child_id=3, guardian_id=1, relation="father", valid_from=date(2020, 1, 1))
         people = (holder(1), holder(2), holder(3, 2))
@@ -60,14 +60,29 @@ def folder(town: Served, tmp_path: Path) -> Iterator[CacheFolder]:
 def card(town: Served, card_no: str = CARD_3, issue_no: int = 1, **changes: Any) -> CardRead:
     """A read of a chip that the city's issuer signed."""
     key = town.central.keys.issuer
-    values = {"issued_at": START - 1000, "expires_at": START + 10**6, "key": key.private, "kid": key.kid} | changes
+    values: dict[str, Any] = {
+        "issued_at": START - 1000,
+        "expires_at": START + 10**6,
+        "key": key.private,
+        "kid": key.kid,
+    }
+    values |= changes
     made = credential.issue(
-        values["key"], values["kid"], card_no, issue_no, values["issued_at"], values["expires_at"], Medium.NFC, UID
+        values["key"],
+        values["kid"],
+        card_no,
+        issue_no,
+        values["issued_at"],
+        values["expires_at"],
+        Medium.NFC,
+        UID,
     )
     return CardRead(Medium.NFC, made, UID)
 
 
-def ask(town: Served, folder: CacheFolder, read: CardRead, card_no: str = CARD_3, at_ms: int = START * 1000) -> LookupWord:
+def ask(
+    town: Served, folder: CacheFolder, read: CardRead, card_no: str = CARD_3, at_ms: int = START * 1000
+) -> LookupWord:
     """One question by AAA1."""
     client = town.client()
     try:
@@ -194,9 +209,7 @@ FALSE: dict[str, dict[str, Any]] = {
     "without the holder": {"tables": {}},
     "of another holder": {"holder_id": 2},
     "with columns cut short": {
-        "tables": {
-            "holder": ColumnarRows(columns=list(COLUMNS["holder"]), count=1, data=[{"v": []}] * 10)
-        }
+        "tables": {"holder": ColumnarRows(columns=list(COLUMNS["holder"]), count=1, data=[{"v": []}] * 10)}
     },
 }
 
