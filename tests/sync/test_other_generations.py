@@ -15,19 +15,20 @@ from kiosk.acknowledgement import forget_acknowledged
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.journal_walk import verify_journal
 from kiosk.keystore import public_of
+from sync import pushing
 from sync.central.models import journal, journal_branch, kiosk_gen
 from sync.central.state import Central
-from sync.pushing import BATCH_RECORDS
 from tests.kiosk.deciphered import PAGE
-from tests.sync.central_side import RICE, Clock, new_central, place
+from tests.sync.central_side import RICE, Clock, place
 from tests.sync.served_central import KioskClock
-from tests.sync.usb_town import HomeAt
+from tests.sync.usb_town import HomeAt, copied_central
 
 
 @pytest.fixture
-def town(tmp_path: Path, clock: Clock) -> Iterator[Central]:
+def town(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, clock: Clock) -> Iterator[Central]:
     """A central on SQLite."""
-    made = new_central(tmp_path / "central", f"sqlite:///{tmp_path}/central.db", clock)
+    template = tmp_path_factory.getbasetemp() / "usb-town"
+    made = copied_central(template, tmp_path / "central", clock)
     yield made
     made.close()
 
@@ -61,8 +62,9 @@ def set_back(kiosk: HomeAt, image: Path) -> None:
 
 
 def test_a_forked_kiosk_with_many_batches_is_rid_of_them_all(
-    town: Central, kiosk: HomeAt, tmp_path: Path
+    town: Central, kiosk: HomeAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pushing, "BATCH_RECORDS", 20)
     kiosk.note(2)
     kiosk.push()
     kiosk.close()
@@ -71,11 +73,11 @@ def test_a_forked_kiosk_with_many_batches_is_rid_of_them_all(
     kiosk.note(3)
     kiosk.push()
     set_back(kiosk, tmp_path / "image")
-    kiosk.note(BATCH_RECORDS * 2 + 30, private="salinan")
+    kiosk.note(45, private="salinan")
     with pytest.raises(CentralFault) as fault:
         kiosk.push()
     assert (fault.value.code, kiosk.ledger.meta("frozen")) == ("journal_fork", freezing.FORKED)
-    assert (kiosk.ledger.waiting(), beside(town)) == (0, BATCH_RECORDS * 2 + 30)
+    assert (kiosk.ledger.waiting(), beside(town)) == (0, 45)
     assert kiosk.push() == 0
     kiosk.note()  # and what comes after is sent too
     with pytest.raises(CentralFault):

@@ -28,15 +28,16 @@ from sync.central.state import Central
 from sync.usb import read_answer, read_export, write_answer
 from sync.usb_commands import verify_file
 from sync.wire import EnrolRequest
-from tests.sync.central_side import RICE, Clock, new_central, place
+from tests.sync.central_side import RICE, Clock, place
 from tests.sync.served_central import KioskClock
-from tests.sync.usb_town import HomeAt, carry
+from tests.sync.usb_town import HomeAt, carry, copied_central
 
 
 @pytest.fixture
-def town(tmp_path: Path, clock: Clock) -> Iterator[Central]:
+def town(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, clock: Clock) -> Iterator[Central]:
     """A central on SQLite."""
-    made = new_central(tmp_path / "central", f"sqlite:///{tmp_path}/central.db", clock)
+    template = tmp_path_factory.getbasetemp() / "usb-town"
+    made = copied_central(template, tmp_path / "central", clock)
     yield made
     made.close()
 
@@ -79,11 +80,20 @@ def test_there_and_back(central: Central, tmp_path: Path, clock: Clock) -> None:
     kiosk.close()
 
 
-def test_many_records_in_one_file(town: Central, kiosk: HomeAt) -> None:
-    kiosk.note(usb.BATCH_RECORDS * 2 + 7)
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Central takes a file's records in by so many."""
+    monkeypatch.setattr(usb, "BATCH_RECORDS", 20)
+    return 20
+
+
+def test_many_records_in_one_file(town: Central, kiosk: HomeAt, small_batches: int) -> None:
+    kiosk.note(small_batches * 2 + 7, private="rahasia")
     taken = kiosk.exchange()
-    assert (taken.acknowledged, taken.waiting) == (usb.BATCH_RECORDS * 2 + 7, 0)
-    assert len(stored(town)) == usb.BATCH_RECORDS * 2 + 7
+    assert (taken.acknowledged, taken.waiting) == (small_batches * 2 + 7, 0)
+    assert len(stored(town)) == small_batches * 2 + 7
+    with town.database.read() as connection:
+        assert len(list(connection.execute(select(journal_private.c.text)))) == small_batches * 2 + 7
 
 
 def test_what_central_asks_for_is_done_and_told_in_the_next_file(
@@ -418,7 +428,7 @@ def test_a_new_key_of_central_comes_with_its_answer(town: Central, kiosk: HomeAt
 
 
 def test_a_copy_of_a_kiosk_is_told_apart_and_all_it_has_is_kept(
-    town: Central, kiosk: HomeAt, tmp_path: Path, clock: Clock
+    town: Central, kiosk: HomeAt, tmp_path: Path, small_batches: int
 ) -> None:
     kiosk.note(2)
     kiosk.exchange()
@@ -431,13 +441,13 @@ def test_a_copy_of_a_kiosk_is_told_apart_and_all_it_has_is_kept(
     shutil.rmtree(kiosk.path)
     shutil.copytree(tmp_path / "copy", kiosk.path)
     kiosk.open()
-    kiosk.note(usb.BATCH_RECORDS + 40, private="salinan")
+    kiosk.note(small_batches * 2 + 5, private="salinan")
     taken = kiosk.exchange()
     assert (taken.waiting, taken.refused) == (0, "kiosk_frozen")
     assert kiosk.ledger.meta("frozen") == freezing.FORKED
     with town.database.read() as connection:
         beside = list(connection.execute(select(journal_branch.c.seq)).scalars())
-    assert (stored(town), len(beside)) == ([1, 2, 3, 4, 5], usb.BATCH_RECORDS + 40)
+    assert (stored(town), len(beside)) == ([1, 2, 3, 4, 5], small_batches * 2 + 5)
 
 
 def test_a_revoked_kiosk_is_told_so_and_its_journal_is_taken(town: Central, kiosk: HomeAt) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,14 @@ from kiosk.ledger import LEDGER_FILE, Ledger
 from kiosk.program import parse_program
 from kiosk.rights import Handing, dispense
 from kiosk.values import Checks, Collector, Grade, OfficerSession
-from sync.central import enrol, intake, kiosk_rows, usb
+from sync.central import enrol, intake, kiosk_rows, state, usb
 from sync.central.state import Central
 from sync.central.usb import Imported
 from sync.engine import SyncEngine
 from sync.pushing import Pusher
 from sync.usb_kiosk import Exported, NoWire, TakenIn, acknowledge_file, export
 from sync.wire import EnrolRequest, JournalAnswer, JournalRequest
-from tests.sync.central_side import CARD_1, program
+from tests.sync.central_side import CARD_1, Clock, new_central, program
 from tests.sync.served_central import KioskClock
 
 RINA = OfficerSession("ani", "ANI", "officer", "")
@@ -146,6 +147,14 @@ class HomeAt:
             return intake.push(self.central, self.kiosk, request)
 
         return Pusher(self.path, self.ledger, self.gen, take).push_all()
+
+
+def copied_central(template: Path, home: Path, clock: Clock) -> Central:
+    """A central of one's own from a template's folder, which is made when it is not there yet."""
+    if not template.exists():
+        new_central(template, state.default_url(template), Clock()).close()
+    shutil.copytree(template, home)
+    return state.open_central(home, state.default_url(home), clock)
 
 
 def carry(central: Central, path: Path) -> Imported:
