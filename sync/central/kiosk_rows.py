@@ -153,9 +153,13 @@ def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[st
             kiosk.c.frozen_why,
             kiosk.c.seen_at,
             kiosk_gen.c.acked_seq,
+            kiosk_order.c.what.label("ordered"),
+            kiosk_order.c.done.label("order_done"),
         )
         .select_from(
-            kiosk.outerjoin(kiosk_gen, (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen))
+            kiosk.outerjoin(
+                kiosk_gen, (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen)
+            ).outerjoin(kiosk_order, (kiosk_order.c.kiosk == kiosk.c.id) & (kiosk_order.c.gen == kiosk.c.gen))
         )
         .where(kiosk.c.id > after)
         .order_by(kiosk.c.id)

@@ -41,6 +41,12 @@ def done(whole: Whole) -> list[tuple[str, str]]:
         return [(row.what, row.done) for row in connection.execute(select(kiosk_order))]
 
 
+def listed(whole: Whole) -> tuple[str, str, str]:
+    """What people see of AAA1."""
+    row = next(one for one in kiosk_rows.listed(whole.central) if one["id"] == "AAA1")
+    return row["state"], row["ordered"], row["order_done"]
+
+
 def refused(kiosk: Kiosk) -> str:
     """Why nothing is handed out here."""
     with pytest.raises(OfficerFault) as fault:
@@ -114,6 +120,7 @@ def test_a_revoked_kiosk_sends_all_then_wipes_and_says_so(whole: Whole, kiosk: K
     kiosk.note()
     assert kiosk.sync() == "kiosk_revoked"
     assert done(whole) == [("revoke", "wiped")]
+    assert listed(whole) == ("revoked", "revoke", "wiped")
     assert kiosk.engine.ledger.waiting() == 0
     status = kiosk.home.counter(kiosk.clock).status()
     assert (status.frozen, status.warnings[:1]) == ("kiosk_revoked", status.warnings[:1])
