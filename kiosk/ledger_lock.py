@@ -20,7 +20,8 @@ SHARED_SIZE: Final = 510
 def alone_with(path: Path) -> Iterator[None]:
     """Holds a database file for oneself, while nobody else has it open.
 
-    Raises EnvironmentFault ``ledger_in_use``, ``data_folder_read_only``. This process must not have it open itself: closing the handle here would end its locks.
+    Raises EnvironmentFault ``ledger_in_use``, ``data_folder_read_only``. This process must not have it open
+    itself: closing the handle here would end its locks.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
