@@ -18,11 +18,11 @@ from tests.sim.template import Templates
 
 HINTS: Final = {
     "reclaim on expiry": 4,
-    "missing epoch check at the kiosk": 0,
+    "missing epoch check at the kiosk": 5,
     "missing release floor": 0,
-    "missing generation check": 0,
-    "missing dedupe of records": 0,
-    "accepted gaps": 0,
+    "missing generation check": 10,
+    "missing dedupe of records": 15,
+    "accepted gaps": 15,
     "release racing a dispense": 0,
     "missing rollback counter": 0,
     "restore without a new incarnation": 0,
