@@ -21,8 +21,8 @@ from tests.e2e.books import Books, read_books
 ROOT = Path(__file__).resolve().parents[2]
 CENTRAL = (sys.executable, "-m", "sync.central.cli")
 KIOSK = (sys.executable, "-m", "kiosk.cli")
-COMMAND_S = 60.0
-START_S = 60.0
+COMMAND_S = 120.0
+START_S = 120.0
 PINS = {
     "rina": "240517",
     "sekar": "719305",
