@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED_BY_BOTH_ENDS = {"sync.wire", "sync.signature"}
+SHARED_BY_BOTH_ENDS = {"sync.wire", "sync.signature", "sync.snapshot_format", "sync.usb"}
 PURE = {
     f"kiosk.{name}"
     for name in (
         "values", "errors", "cose", "credential", "journal_format", "grant", "keyset",
         "period", "program", "program_state", "benefit", "enrolment",
-        "officer_pin", "feed_rows",
+        "officer_pin", "feed_rows", "feed_columns", "stock_slice",
     )
 }  # fmt: skip
 
