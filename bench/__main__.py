@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import central, domain, machine, push, reads, resources, taps
+from bench import central, domain, feed, machine, push, reads, resources, sick_network, taps
 from bench.figures import Figure, table
 from bench.screen import display
 from bench.world import ROOT, World, world
@@ -24,11 +24,13 @@ Measurement = Callable[[World, Mapping[str, str]], list[Figure]]
 MEASUREMENTS: Mapping[str, Measurement] = {
     "domain": lambda built, _: domain.measure(built),
     "taps": taps.measure,
+    "network": sick_network.measure,
     "start": resources.measure_start,
     "memory": resources.measure_memory,
     "nfc": lambda built, _: reads.measure_nfc(built),
     "qr": lambda built, _: reads.measure_qr(built),
     "push": lambda built, _: push.measure(built),
+    "feed": lambda built, _: feed.measure(built),
     "central": lambda built, _: central.measure(built),
 }
 

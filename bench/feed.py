@@ -151,7 +151,7 @@ def _apply_rates(folder: Path) -> list[Figure]:
                 spread(ours),
                 stick,
                 Limit(statistics.median(bare) * LIMIT_APPLY, "p50"),
-                note=f"at {statistics.median(bare) / statistics.median(ours):.2f} of the bare rate; half new, "
+                note=f"{statistics.median(bare) / statistics.median(ours):.2f} of the bare rate; half new, "
                 "half changed; unpacked, checked, summed up; in one transaction each",
             )
         )
