@@ -63,7 +63,7 @@ class CentralHost:
         self._ticker, self._told = tickers[0], tolds[0]
         self._loop = asyncio.new_event_loop()
         self._write = self.central.database.write
-        self.central.database.write = self._write_or_die  # type: ignore[method-assign]
+        self.central.database.write = self._write_or_die  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
         """Ends it."""
@@ -197,13 +197,13 @@ class CentralHost:
         found = {name.decode(): value.decode() for name, value in told[0]["headers"]}
         return told[0]["status"], found, b"".join(one.get("body", b"") for one in told[1:])
 
-    def _write_or_die(self, work: Callable[[Any], T], *, quiet: bool = False) -> T:
+    def _write_or_die(self, work: Callable[[Any], T], **how: bool) -> T:
         def run(connection: Any) -> T:
             result = work(connection)
             self.frames.point("central:before commit")
             return result
 
-        result = self._write(run, quiet=quiet)
+        result = self._write(run, **how)
         self.frames.point("central:after commit")
         return result
 

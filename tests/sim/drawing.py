@@ -95,7 +95,7 @@ class Drawing:
             _Kind(2, self._stories.rivals),
             _Kind(2, self._stories.race),
             _Kind(1.5, self._stories.idle),
-            _Kind(2, self._stories.changed_mind),
+            _Kind(4, self._stories.changed_mind),
             _Kind(2, self._stories.old_grants),
             _Kind(20, self._sync, nested=True),
             _Kind(6, self._take_back, nested=True),

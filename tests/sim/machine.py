@@ -73,7 +73,7 @@ class StepwiseRights(CentralRights):
         self._answer_with(ask, word, threading.Timer(0, print))
         return True
 
-    def run_out_of_time(self, words: Words) -> None:
+    def run_out_of_time(self, words: Future[Any]) -> None:
         """The deadline passes before the answer is there."""
         self._end(words, None, CentralFault("central_unreachable", "no answer in time", why="timeout"))
 

@@ -73,6 +73,9 @@ class Stories:
             return []
         visit = self._visit(one)
         elsewhere = Step("serve", other.name, dict(visit.args))
+        if "quantity" in visit.args:
+            visit.args["quantity"] = str(self._rng.randint(1, 4))
+            elsewhere.args["quantity"] = "14"
         return [
             visit,
             Step("sync", one.name),

@@ -23,10 +23,10 @@ HINTS: Final = {
     "missing generation check": 10,
     "missing dedupe of records": 15,
     "accepted gaps": 15,
-    "release racing a dispense": 0,
-    "missing rollback counter": 0,
-    "restore without a new incarnation": 0,
-    "void of a released right": 0,
+    "release racing a dispense": 97,
+    "missing rollback counter": 16,
+    "restore without a new incarnation": 20,
+    "void of a released right": 15,
 }
 """A seed of CI's that missed each of these guards; it is tried first, since runs change with the product."""
 pytestmark = pytest.mark.expects_log()
