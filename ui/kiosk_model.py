@@ -131,6 +131,11 @@ class KioskModel(QObject):
         return -1 if loading is None else loading
 
     @Property(bool, notify=changed)
+    def unshownOverdue(self) -> bool:
+        """A pickup that nobody saw recorded waits for a supervisor's answer for a day and more."""
+        return self._status is not None and "unshown_overdue" in self._status.warnings
+
+    @Property(bool, notify=changed)
     def statusKnown(self) -> bool:
         """The kiosk's own state has been read."""
         return self._status is not None

@@ -95,7 +95,7 @@
     <name>DatePane</name>
     <message>
         <source>Tanggal kiosk belum pasti. Tanggal berapa hari ini?</source>
-        <translation>The kiosk is unsure of the date. What is today's date?</translation>
+        <translation>The kiosk is unsure of the date. What is today&apos;s date?</translation>
     </message>
     <message>
         <source>Tahun-bulan-tanggal</source>
@@ -240,12 +240,12 @@
         <translation>Demonstration.</translation>
     </message>
     <message>
-        <source>Kiosk dihentikan (%1). Panggil teknisi.</source>
-        <translation>Kiosk stopped (%1). Call a technician.</translation>
-    </message>
-    <message>
         <source>Data sedang dimuat: %1%.</source>
         <translation>Loading data: %1%.</translation>
+    </message>
+    <message>
+        <source>Ada catatan yang menunggu jawaban penyelia.</source>
+        <translation>A record is waiting for a supervisor's answer.</translation>
     </message>
     <message>
         <source>Tanggal kiosk belum pasti.</source>
@@ -735,6 +735,30 @@
     <message>
         <source>Alat pembaca terputus. Periksa kabelnya.</source>
         <translation>Reader disconnected. Check its cable.</translation>
+    </message>
+    <message>
+        <source>Kiosk dihentikan oleh pusat. Hubungi pusat.</source>
+        <translation>This kiosk was stopped by central. Contact central.</translation>
+    </message>
+    <message>
+        <source>Kiosk dicabut oleh pusat. Daftarkan lagi.</source>
+        <translation>This kiosk was revoked by central. Enrol it again.</translation>
+    </message>
+    <message>
+        <source>Kiosk sudah dipensiunkan. Daftarkan lagi sebelum dipakai.</source>
+        <translation>This kiosk was retired. Enrol it again before use.</translation>
+    </message>
+    <message>
+        <source>Data kiosk ini salinan lama. Panggil teknisi untuk mendaftarkan lagi.</source>
+        <translation>This kiosk's data is an old copy. Call a technician to enrol it again.</translation>
+    </message>
+    <message>
+        <source>Catatan kiosk pernah rusak. Panggil teknisi untuk mendaftarkan lagi.</source>
+        <translation>This kiosk's records were damaged. Call a technician to enrol it again.</translation>
+    </message>
+    <message>
+        <source>Kiosk dihentikan (%1). Panggil teknisi.</source>
+        <translation>Kiosk stopped (%1). Call a technician.</translation>
     </message>
     <message>
         <source>kode QR</source>

@@ -84,9 +84,10 @@ Column {
             anchors.rightMargin: Theme.mm(3)
             anchors.verticalCenter: parent.verticalCenter
             text: (root.kiosk.isDemonstration ? qsTr("Peragaan.") + " " : "")
-                  + (root.kiosk.frozen === "" ? "" : qsTr("Kiosk dihentikan (%1). Panggil teknisi.").arg(root.kiosk.frozen) + " ")
+                  + (root.kiosk.frozen === "" ? "" : Words.frozen(root.kiosk.frozen) + " ")
                   + Words.connection(root.kiosk.online, root.kiosk.dataAt, root.kiosk.dataAgeMinutes, root.kiosk.waiting)
                   + (root.kiosk.loading < 0 ? "" : " " + qsTr("Data sedang dimuat: %1%.").arg(root.kiosk.loading))
+                  + (root.kiosk.unshownOverdue ? " " + qsTr("Ada catatan yang menunggu jawaban penyelia.") : "")
                   + (root.kiosk.dateInDoubt ? " " + qsTr("Tanggal kiosk belum pasti.") : "")
                   + (root.kiosk.readerFault === "" ? "" : " " + Words.readerFault(root.kiosk.readerFault))
             capMm: Theme.work

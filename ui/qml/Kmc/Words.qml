@@ -306,6 +306,30 @@ QtObject {
         }
     }
 
+    // Why this kiosk hands out nothing, and what to do about it.
+    function frozen(code: string): string {
+        switch (code) {
+        case "":
+            return "";
+        case "kiosk_frozen":
+        case "kiosk_stopped":
+            return qsTr("Kiosk dihentikan oleh pusat. Hubungi pusat.");
+        case "kiosk_revoked":
+            return qsTr("Kiosk dicabut oleh pusat. Daftarkan lagi.");
+        case "retired":
+            return qsTr("Kiosk sudah dipensiunkan. Daftarkan lagi sebelum dipakai.");
+        case "ledger_rolled_back":
+        case "journal_fork":
+        case "device_key_rolled":
+        case "stale_generation":
+            return qsTr("Data kiosk ini salinan lama. Panggil teknisi untuk mendaftarkan lagi.");
+        case "ledger_salvaged":
+            return qsTr("Catatan kiosk pernah rusak. Panggil teknisi untuk mendaftarkan lagi.");
+        default:
+            return qsTr("Kiosk dihentikan (%1). Panggil teknisi.").arg(code);
+        }
+    }
+
     function medium(code: string): string {
         switch (code) {
         case "qr":
