@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from cryptography.hazmat.primitives import serialization
@@ -37,6 +38,8 @@ class Prepared:
     nonce: str
     upto: int
     head: bytes
+    again: Callable[[], tuple[dict[str, str], str]] | None = None
+    """Signs the same body anew."""
 
 
 @dataclass(slots=True)
@@ -107,11 +110,16 @@ class LoadKiosk:
         from_seq = self.seq + 1
         records = self.records(count)
         body = JournalRequest(gen=self.gen, from_seq=from_seq, records=records).model_dump_json().encode()
-        path, nonce = "/v1/journal", new_nonce()
-        keyid = keyid_of(self.kiosk, self.gen)
-        signed = sign_request("POST", url + path, body, self.key, keyid, nonce=nonce, created=time.time())
-        headers = signed | {"Content-Type": "application/json", "Accept-Encoding": "zstd, gzip"}
-        return Prepared(path, body, headers, nonce, self.seq, self.head)
+        path = "/v1/journal"
+        headers, nonce = self._signed(url + path, body)
+        return Prepared(
+            path, body, headers, nonce, self.seq, self.head, partial(self._signed, url + path, body)
+        )
+
+    def _signed(self, url: str, body: bytes) -> tuple[dict[str, str], str]:
+        keyid, nonce = keyid_of(self.kiosk, self.gen), new_nonce()
+        signed = sign_request("POST", url, body, self.key, keyid, nonce=nonce, created=time.time())
+        return signed | {"Content-Type": "application/json", "Accept-Encoding": "zstd, gzip"}, nonce
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +149,11 @@ def send_all(port: int, requests: Sequence[Prepared]) -> list[Answered]:
                 found = {name.lower(): value for name, value in response.getheaders()}
                 if response.status not in (429, 503) or time.perf_counter() - begun > GIVE_UP_S:
                     break
-                # Sent away before it was looked at, as a kiosk may be: the same request is still new.
                 connection.close()
                 time.sleep(float(found.get("retry-after", "1")))
+                if one.again is not None:
+                    headers, nonce = one.again()
+                    one = replace(one, headers=headers, nonce=nonce)  # noqa: PLW2901
             done = time.perf_counter()
             answers.append(Answered(one, response.status, found, body, done - begun, done))
     finally:

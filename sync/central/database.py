@@ -73,10 +73,11 @@ class Database:
         except OperationalError as fault:
             raise _unavailable(fault.orig) from fault
 
-    def write(self, work: Callable[[Connection], T], *, quiet: bool = False) -> T:
+    def write(self, work: Callable[[Connection], T], *, quiet: bool = False, in_turn: bool = False) -> T:
         """Runs ``work`` in one transaction and commits; runs it again if another transaction was in its way.
 
-        ``quiet``: nothing that a waiting kiosk would want to know of.
+        ``quiet``: nothing that a waiting kiosk would want to know of. ``in_turn``: after the others of this
+        process that are, on PostgreSQL too: large transactions that read much would only undo each other.
 
         Raises what ``work`` raises (nothing is then written), and EnvironmentFault ``database_busy`` after
         GIVE_UP_S, ``database_unavailable`` as ``read`` does.
@@ -85,7 +86,8 @@ class Database:
         attempt = 0
         while True:
             try:
-                with self._turn(give_up), self.transaction("BEGIN IMMEDIATE") as connection:
+                turn = self._turn(give_up) if self.is_sqlite or in_turn else nullcontext()
+                with turn, self.transaction("BEGIN IMMEDIATE") as connection:
                     result = work(connection)
             except NoTurn as fault:
                 raise EnvironmentFault("database_busy", f"no turn within {GIVE_UP_S:.0f} s") from fault
@@ -105,8 +107,7 @@ class Database:
             return result
 
     def _turn(self, give_up: float) -> AbstractContextManager[None]:
-        """SQLite's one place to write at, shared fairly; PostgreSQL sorts its writers itself."""
-        return self._turns.turn(give_up - time.monotonic()) if self.is_sqlite else nullcontext()
+        return self._turns.turn(give_up - time.monotonic())
 
     @contextmanager
     def transaction(self, begin: str, *, writes: bool = True) -> Iterator[Connection]:

@@ -50,7 +50,7 @@ class Effects:
         self._connection = connection
         self._kiosk, self._gen, self._now = kiosk, gen, now
         self._may_release = may_release
-        self.kiosks = Kiosks(connection)
+        self.kiosks = Kiosks(connection, acked=False)
         self._rights = right_rows.load(connection, (one.right for one in records if one.right))
         self._fresh: set[str] = set()
         self._touched: set[str] = set()
@@ -227,7 +227,7 @@ class Effects:
         # The kiosk retires: it hands nothing out any more, also of what is on its way to it.
         if self.kiosks.by_id[self._kiosk].gen == self._gen:
             kiosk_rows.freeze(self._connection, self.changes, self._kiosk, RETIRED)
-            self.kiosks = Kiosks(self._connection)
+            self.kiosks = Kiosks(self._connection, acked=False)
         held = select(rights_table).where(rights_table.c.held_by == self._kiosk)
         for found in self._connection.execute(held.where(rights_table.c.gen == self._gen)).mappings():
             self._rights.setdefault(found["right"], right_rows.of_row(found))

@@ -67,7 +67,8 @@ def push(central: Central, kiosk_id: str, request: JournalRequest) -> JournalAns
     if not keys:
         raise CentralFault("unknown_gen", f"{kiosk_id} has no generation {request.gen}")
     checked = _check(central, kiosk_id, request, keys)
-    answer = central.database.write(partial(_take, central, kiosk_id, request, (keys, checked)))
+    take = partial(_take, central, kiosk_id, request, (keys, checked))
+    answer = central.database.write(take, in_turn=True)
     for item in checked:
         if item.record is not None and (public := rolled_to(item.record)):
             central.outside.keep_key(kiosk_id, request.gen, item.seq + 1, public)

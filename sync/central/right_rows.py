@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from sync.central.bulk import insert_rows, update_rows
 from sync.central.feed import FeedChanges
@@ -96,7 +96,8 @@ class Kiosk:
 class Kiosks:
     """All kiosks, as of one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, acked: bool = True) -> None:
+        """Without ``acked`` nothing is read that every push writes: two at once then are not in conflict."""
         query = select(
             kiosk.c.id,
             kiosk.c.point_id,
@@ -105,10 +106,11 @@ class Kiosks:
             kiosk.c.state,
             kiosk.c.gen,
             kiosk.c.grant_rev,
-            kiosk_gen.c.acked_seq,
-        ).select_from(
-            kiosk.outerjoin(kiosk_gen, (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen))
+            kiosk_gen.c.acked_seq if acked else literal(0).label("acked_seq"),
         )
+        if acked:
+            current = (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen)
+            query = query.select_from(kiosk.outerjoin(kiosk_gen, current))
         self.by_id: dict[str, Kiosk] = {
             row.id: Kiosk(
                 row.id,
