@@ -22,8 +22,8 @@ from kiosk.errors import CentralFault
 from sync.wire import MAX_BODY_BYTES
 
 MAX_DEPTH: Final = 32
-MOST_RETRY_S: Final = 300
-"""Kiosks wait no longer than this, whatever they are told."""
+MOST_RETRY_S: Final = 60
+"""So that nobody waits long for a pace that has become faster since; who comes too early is told again."""
 MOST_KIOSKS: Final = 10_000
 _MARKS: Final = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
