@@ -63,7 +63,7 @@ class CentralHost:
         self._ticker, self._told = tickers[0], tolds[0]
         self._loop = asyncio.new_event_loop()
         self._write = self.central.database.write
-        self.central.database.write = self._write_or_die  # type: ignore[method-assign, assignment]
+        self.central.database.write = self._write_or_die  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Ends it."""
