@@ -120,7 +120,7 @@ class Counter:
     # -- cards --
 
     def read(self, read: CardRead, session: OfficerSession | None = None) -> Visit:
-        """The visit of a card that holds; ``asking``, and perhaps without a holder, if it is of another point.
+        """The visit of a card that holds; ``asking``, perhaps without a holder, if it is of another point.
 
         Raises CardFault, ``card_from_elsewhere`` among them: it needs the network; EnvironmentFault.
         """

@@ -119,9 +119,7 @@ def m002_anchors(db: Database) -> None:
 @migrations()
 def m003_rights_in_full(db: Database) -> None:
     """Rights asked for, stock slices, and what was handed out without a right that central has not got."""
-    db.conn.execute(
-        f"CREATE TABLE {ASKED} (right TEXT PRIMARY KEY, asked_ms INTEGER NOT NULL) WITHOUT ROWID"
-    )
+    db.conn.execute(f"CREATE TABLE {ASKED} (right TEXT PRIMARY KEY, asked_ms INTEGER NOT NULL) WITHOUT ROWID")
     db.conn.execute(
         f"""CREATE TABLE {STOCK} (
             slice TEXT PRIMARY KEY, program_id TEXT NOT NULL, gen INTEGER NOT NULL,

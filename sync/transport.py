@@ -83,15 +83,18 @@ def send(
     send_headers = {**headers, "Accept-Encoding": "zstd, gzip", "User-Agent": SKIP_HEADER}
     if body:
         send_headers["Content-Type"] = "application/json"
-    with _faults(), session.request(
-        method,
-        url,
-        data=body or None,
-        headers=send_headers,
-        timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
-        stream=True,
-        allow_redirects=False,
-    ) as response:
+    with (
+        _faults(),
+        session.request(
+            method,
+            url,
+            data=body or None,
+            headers=send_headers,
+            timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
+            stream=True,
+            allow_redirects=False,
+        ) as response,
+    ):
         raw = _read_body(response, time.monotonic() + timeout_s)
         found = {name.lower(): value for name, value in response.headers.items()}
         return response.status_code, found, _decoded(raw, found.get("content-encoding", ""))
@@ -127,13 +130,16 @@ def stream(
     A server that is silent for ``timeout_s``, or needs longer than STREAM_S in all, is given up. What came
     until then has been handed on. Raises CentralFault as ``send`` does.
     """
-    with _faults(), session.get(
-        url,
-        headers={**headers, "Accept-Encoding": "identity"},
-        timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
-        stream=True,
-        allow_redirects=False,
-    ) as response:
+    with (
+        _faults(),
+        session.get(
+            url,
+            headers={**headers, "Accept-Encoding": "identity"},
+            timeout=(min(timeout_s, CONNECT_TIMEOUT_S), timeout_s),
+            stream=True,
+            allow_redirects=False,
+        ) as response,
+    ):
         on_headers(response.status_code, {name.lower(): value for name, value in response.headers.items()})
         deadline, size = time.monotonic() + STREAM_S, 0
         while part := response.raw.read1(READ_BYTES, decode_content=False):

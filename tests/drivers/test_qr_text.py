@@ -39,7 +39,9 @@ def test_a_camera_that_is_not_there_is_said(camera: VirtualCamera) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", TICKET, "KMC1:" + TICKET, TICKET_PREFIX, TICKET_PREFIX + TICKET[:-1]]
+    "content",
+    ["", TICKET, "KMC1:" + TICKET, TICKET_PREFIX, TICKET_PREFIX + TICKET[:-1]],
+    ids=["nothing", "the ticket alone", "a card's prefix", "the prefix alone", "cut off"],
 )
 def test_other_contents_hold_no_ticket(content: str) -> None:
     with pytest.raises(ValueError, match="ticket"):

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from kiosk.errors import EnvironmentFault
-from sync.central import grant_journal
 from sync.central.grant_journal import FILE, HORIZON_DAYS, GrantJournal
 from sync.central.state import Central
 from tests.sync.central_side import RICE, Clock, PlainKiosk
@@ -47,7 +46,7 @@ def test_those_who_wait_share_a_flush(log: GrantJournal, monkeypatch: pytest.Mon
             assert go_on.wait(20)
         flush(file)
 
-    monkeypatch.setattr(grant_journal.os, "fdatasync", slow)
+    monkeypatch.setattr("sync.central.grant_journal.os.fdatasync", slow)
     threads = [threading.Thread(target=log.keep, args=([{"n": n}],)) for n in range(8)]
     for thread in threads:
         thread.start()
@@ -67,7 +66,7 @@ def test_nothing_is_answered_that_is_not_on_disk(log: GrantJournal, monkeypatch:
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(grant_journal.os, "fdatasync", broken)
+        patched.setattr("sync.central.grant_journal.os.fdatasync", broken)
         with pytest.raises(EnvironmentFault, match="grants_log_failed"):
             log.keep([{"n": 1}])
     log.keep([{"n": 2}])

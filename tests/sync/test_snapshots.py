@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,10 @@ def test_a_line_that_is_cut_again_and_again_costs_little(
         assert line.passed < size + tries * 1_400
 
 
+def _is_larger(path: Path, least: int) -> bool:
+    return path.exists() and path.stat().st_size > least
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Looks again and again until a condition holds."""
     deadline = time.monotonic() + 60
@@ -213,7 +218,7 @@ def test_a_process_killed_while_it_loads_goes_on_where_it_was(town: Served, fold
         line.until = line.passed + int(said.packed_bytes * share) - landed + 6_000
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
             line.wait_until_it_stands_still()
-            wait_until(lambda least=landed: part.exists() and part.stat().st_size > least)
+            wait_until(partial(_is_larger, part, landed))
             process.kill()
         assert folder.current_number() is None
         landed = part.stat().st_size
