@@ -38,6 +38,7 @@ choose_python() {
         if command -v "$name" >/dev/null && fits "$name"; then command -v "$name"; return; fi
     done
 }
+has_headers() { "$1" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'; }
 can_make_venv() { "$1" -c 'import venv, ensurepip' 2>/dev/null; }
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -86,6 +87,11 @@ if [ $debian = yes ]; then
     elif ! can_make_venv "$python"; then
         missing+=("$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')")
     fi
+    if [ -z "$python" ]; then
+        missing+=(python3-dev)
+    elif ! has_headers "$python"; then
+        missing+=("$("$python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')")
+    fi
     [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
     python=$(choose_python)
 else
@@ -102,10 +108,10 @@ rm -f .venv/.ready-*
 pip() { logged .venv/bin/python -m pip --no-input --disable-pip-version-check "$@"; }
 pip_install() { pip install --require-hashes --no-build-isolation --only-binary :all: "$@"; }
 say "Python packages (some 300 MB the first time)"
-# The tools that install come first and from the lock too: pyDes, which nfcpy needs, has no wheel and is built.
+# The tools that install come first and from the lock too: some packages have no wheels and are built.
 awk '/^[^ #]/ { wanted = /^(pip|setuptools)==/ } wanted' requirements.lock >build/installers.lock
 pip_install --requirement build/installers.lock
-pip_install --no-binary pydes "${locks[@]/#/--requirement=}"
+pip_install --no-binary pydes,pyscard,evdev "${locks[@]/#/--requirement=}"
 pip install --no-deps --no-build-isolation --no-index --editable .
 echo "$key" >"$stamp"
 say "ready"
