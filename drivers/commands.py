@@ -16,6 +16,9 @@ from kiosk.errors import EnvironmentFault
 MAX_LINE_BYTES = 16 * 1024
 """Longest line either way, without its newline."""
 
+CHALLENGE_BYTES = 16
+"""Size of a challenge that a chip signs (docs/card-profile.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -29,7 +32,15 @@ class Feedback:
     what: FeedbackWhat
 
 
-Command: TypeAlias = Stop | Feedback
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Command: have the next chip that can sign, sign this; the newest one is used, once."""
+
+    value: bytes
+    """CHALLENGE_BYTES random bytes."""
+
+
+Command: TypeAlias = Stop | Feedback | Challenge
 
 
 def garbled(reason: str) -> Faulted:
@@ -76,16 +87,32 @@ def parse_command(line: bytes | str) -> Command | Faulted:
                 if what == "attention":
                     return Feedback("attention")
                 raise Garbage("what must be ok or attention")
+            case "challenge":
+                return Challenge(_challenge(text_field(document, "value")))
             case _:
                 raise Garbage("unknown command")
     except Garbage as error:
         return garbled(str(error))
 
 
+def _challenge(text: str) -> bytes:
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        raise Garbage("value is not hex") from None
+    if len(value) != CHALLENGE_BYTES:
+        raise Garbage(f"a challenge has {CHALLENGE_BYTES} bytes")
+    return value
+
+
 def encode_command(command: Command) -> str:
     """The command as one line of JSON with its newline."""
     if isinstance(command, Stop):
         return '{"command":"stop"}\n'
+    if isinstance(command, Challenge):
+        return (
+            json.dumps({"command": "challenge", "value": command.value.hex()}, separators=(",", ":")) + "\n"
+        )
     return json.dumps({"command": "feedback", "what": command.what}, separators=(",", ":")) + "\n"
 
 

@@ -11,7 +11,9 @@ from dataclasses import asdict
 from typing import Any, TextIO, TypeVar
 
 from drivers.commands import (
+    CHALLENGE_BYTES,
     MAX_LINE_BYTES,
+    Challenge,
     CommandLines,
     Feedback,
     Garbage,
@@ -29,11 +31,17 @@ from drivers.reader import (
     ReaderEvent,
     Reading,
     Ready,
+    TakesChallenges,
 )
 from kiosk.errors import CardFault, CentralFault, EnvironmentFault, KioskError, OfficerFault
-from kiosk.values import CardRead, Medium
+from kiosk.values import CardRead, ChipProof, Grade, Medium
 
 HEALTH_EVERY_S = 1.0
+
+MOST_CERTIFICATE_BYTES = 2048
+MOST_SIGNATURE_BYTES = 128
+MOST_COUNTER = 2**24 - 1
+"""The read counter of NTAG 424 DNA has three bytes (data sheet NT4H2421Gx, section 9.3.4)."""
 
 MOST_COMMANDS = 16
 """Commands taken between two polls: a flood of them never keeps cards waiting."""
@@ -65,6 +73,8 @@ def encode_event(event: ReaderEvent) -> str:
                 "chip": event.chip,
                 "read_ms": round(event.read_ms, 1),
             }
+            if event.proof is not None:
+                document["proof"] = _proof_document(event.proof)
         case Reading():
             document = {"event": "reading"}
         case Lifted():
@@ -161,7 +171,52 @@ def _read(document: dict[str, Any]) -> CardRead:
         raise Garbage("payload or uid is not encoded well") from None
     if len(uid) > 10:
         raise Garbage("uid is longer than 10 bytes")
-    return CardRead(Medium(medium), payload, uid, text_field(document, "chip")[:60], "", float(read_ms))
+    chip = text_field(document, "chip")[:60]
+    return CardRead(Medium(medium), payload, uid, chip, "", float(read_ms), _proof(document))
+
+
+def _proof_document(proof: ChipProof) -> dict[str, Any]:
+    """What says nothing is left out."""
+    document: dict[str, Any] = {"grade": proof.grade.label}
+    if proof.challenge:
+        document["challenge"] = proof.challenge.hex()
+    if proof.certificate:
+        document["certificate"] = base64.b64encode(proof.certificate).decode("ascii")
+    if proof.signature:
+        document["signature"] = base64.b64encode(proof.signature).decode("ascii")
+    if proof.original is not None:
+        document["original"] = proof.original
+    if proof.counter is not None:
+        document["counter"] = proof.counter
+    return document
+
+
+def _proof(read: dict[str, Any]) -> ChipProof | None:
+    document = read.get("proof")
+    if document is None:
+        return None
+    if not isinstance(document, dict) or document.get("grade") not in ("p1", "p2", "p3"):
+        raise Garbage("proof is none")
+    original, counter = document.get("original"), document.get("counter")
+    if original is not None and not isinstance(original, bool):
+        raise Garbage("original is neither true nor false")
+    if counter is not None and _count(document, "counter") > MOST_COUNTER:
+        raise Garbage("counter is too large")
+    try:
+        challenge = bytes.fromhex(_text_or_none(document, "challenge"))
+        certificate = base64.b64decode(_text_or_none(document, "certificate"), validate=True)
+        signature = base64.b64decode(_text_or_none(document, "signature"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Garbage("proof is not encoded well") from None
+    if len(challenge) not in (0, CHALLENGE_BYTES):
+        raise Garbage(f"a challenge has {CHALLENGE_BYTES} bytes")
+    if len(certificate) > MOST_CERTIFICATE_BYTES or len(signature) > MOST_SIGNATURE_BYTES:
+        raise Garbage("proof is too long")
+    return ChipProof(Grade.of(document["grade"]), challenge, certificate, signature, original, counter)
+
+
+def _text_or_none(document: dict[str, Any], key: str) -> str:
+    return text_field(document, key) if key in document else ""
 
 
 class _OutputClosed(Exception):
@@ -224,6 +279,9 @@ def _loop(
                 return EXIT_OK
             if isinstance(command, Feedback):
                 connection.feedback(command.what)
+            elif isinstance(command, Challenge):
+                if isinstance(connection, TakesChallenges):
+                    connection.take_challenge(command.value)
             else:
                 tell(command)
         if commands.ended and not once:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 from kiosk.errors import EnvironmentFault, KioskError
 from kiosk.values import CardRead
@@ -129,4 +129,13 @@ class ReaderConnection(Protocol):
 
     def feedback(self, what: FeedbackWhat) -> bool:
         """Show ``ok`` or ``attention`` on the device's lamp or buzzer; False if it has none."""
+        ...
+
+
+@runtime_checkable
+class TakesChallenges(Protocol):
+    """A connection whose chips can sign: the newest challenge is used for one read, then forgotten."""
+
+    def take_challenge(self, value: bytes) -> None:
+        """Have the next chip that can sign, sign this (``commands.CHALLENGE_BYTES`` bytes)."""
         ...

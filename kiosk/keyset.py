@@ -32,6 +32,8 @@ class KeyUse(StrEnum):
 
     ISSUER = "issuer"
     CENTRAL = "central"
+    CARD_CA = "card_ca"
+    """Signs the certificates of chips that sign."""
     ROOT = "root"
 
 
@@ -108,11 +110,11 @@ class KeySet:
 
     def issuer(self, kid: bytes) -> Key | None:
         """The card issuer's key of that id, whatever its status; None if unknown."""
-        return self._of(KeyUse.ISSUER, kid)
+        return self.of(KeyUse.ISSUER, kid)
 
     def central(self, kid: bytes) -> Key | None:
         """Central's key of that id, whatever its status; None if unknown."""
-        return self._of(KeyUse.CENTRAL, kid)
+        return self.of(KeyUse.CENTRAL, kid)
 
     def central_key(self, kid: bytes) -> Ed25519PublicKey | None:
         """Central's key of that id, ready to verify with; None if unknown or compromised.
@@ -148,7 +150,8 @@ class KeySet:
         """True if this one is newer; an older one, though well signed, must not bring a bad key back."""
         return self.issued > other.issued
 
-    def _of(self, use: KeyUse, kid: bytes) -> Key | None:
+    def of(self, use: KeyUse, kid: bytes) -> Key | None:
+        """The key of that use and id, whatever its status; None if unknown."""
         return self._by_kid.get((use, kid))
 
 

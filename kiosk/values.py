@@ -55,6 +55,24 @@ class Grade(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChipProof:
+    """What the reader process ran with the chip beyond reading it. Of P3 nothing is trusted yet."""
+
+    grade: Grade
+    """P1 (read only), P2 (the chip answered a challenge with its own AES key) or P3 (it signed one)."""
+    challenge: bytes = b""
+    """P3: the kiosk's challenge that was signed, 16 bytes."""
+    certificate: bytes = b""
+    """P3: the card's certificate under the city's CA."""
+    signature: bytes = b""
+    """P3: over the challenge (docs/card-profile.md)."""
+    original: bool | None = None
+    """NXP's originality signature: checked good, checked bad, or None where the chip has none."""
+    counter: int | None = None
+    """NTAG 424 DNA: the read counter its message code (SDM) was made with; checked good by the reader."""
+
+
+@dataclass(frozen=True, slots=True)
 class CardRead:
     """What a reader saw; nothing in it is trusted yet."""
 
@@ -68,6 +86,8 @@ class CardRead:
     reader: str = ""
     read_ms: float = 0.0
     """From card found to payload complete, in milliseconds."""
+    proof: ChipProof | None = None
+    """What the chip proved of itself; None for QR, and where nothing was run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.commands import MAX_LINE_BYTES, CommandLines, Feedback, Stop, encode_command, parse_command
+from drivers.commands import (
+    MAX_LINE_BYTES,
+    Challenge,
+    Command,
+    CommandLines,
+    Feedback,
+    Stop,
+    encode_command,
+    parse_command,
+)
 from drivers.lines import encode_event, parse_event, serve
 from drivers.reader import (
     DeviceReference,
@@ -30,7 +40,7 @@ from drivers.reader import (
     Tally,
 )
 from kiosk.errors import CardFault, EnvironmentFault
-from kiosk.values import CardRead, Medium
+from kiosk.values import CardRead, ChipProof, Grade, Medium
 
 READ = CardRead(Medium.NFC, b"\x00payload\xff", bytes.fromhex("04112233445566"), "NTAG215", "", 12.3)
 
@@ -41,6 +51,10 @@ READ = CardRead(Medium.NFC, b"\x00payload\xff", bytes.fromhex("04112233445566"),
         Ready("nfc", "usb:001:002", "Sony RC-S380"),
         READ,
         CardRead(Medium.QR, b"KMC1:ABC"),
+        replace(READ, proof=ChipProof(Grade.P1)),
+        replace(READ, proof=ChipProof(Grade.P2, original=True)),
+        replace(READ, proof=ChipProof(Grade.P1, original=False, counter=0)),
+        replace(READ, proof=ChipProof(Grade.P3, bytes(16), bytes(2048), bytes(128))),
         Reading(),
         Lifted(),
         Health(10, 2, 1),
@@ -100,6 +114,7 @@ FIELDS = [
     "family",
     "code",
     "message",
+    "proof",
 ]
 EVENTS = ["ready", "read", "reading", "lifted", "fault", "gone", "health", "challenge"]
 documents = st.fixed_dictionaries(
@@ -114,7 +129,7 @@ def test_no_line_makes_the_parser_raise(line: bytes) -> None:
     event = parse_event(line)
     assert isinstance(event, KNOWN)
     assert encode_event(event)
-    assert isinstance(parse_command(line), (Stop, Feedback, Faulted))
+    assert isinstance(parse_command(line), (Stop, Feedback, Challenge, Faulted))
 
 
 @pytest.mark.parametrize(
@@ -144,8 +159,47 @@ def test_garbage_is_a_typed_fault(line: bytes) -> None:
 
 
 def test_commands_come_back_as_they_went() -> None:
-    for command in (Stop(), Feedback("ok"), Feedback("attention")):
+    commands: tuple[Command, ...] = (
+        Stop(),
+        Feedback("ok"),
+        Feedback("attention"),
+        Challenge(bytes(range(16))),
+    )
+    for command in commands:
         assert parse_command(encode_command(command)) == command
+
+
+@pytest.mark.parametrize("value", ["", "00", "00" * 15, "00" * 17, "zz" * 16, 1, None])
+def test_a_challenge_of_another_size_is_garbage(value: object) -> None:
+    command = parse_command(json.dumps({"command": "challenge", "value": value}))
+    assert isinstance(command, Faulted)
+    assert command.fault.code == "reader_garbled"
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        "p2",
+        {},
+        {"grade": "p9"},
+        {"grade": ["p2"]},
+        {"grade": "legacy"},
+        {"grade": "p3", "challenge": "00"},
+        {"grade": "p3", "challenge": "zz" * 16},
+        {"grade": "p3", "certificate": "#"},
+        {"grade": "p3", "certificate": "AAAA" * 700},
+        {"grade": "p3", "signature": "AAAA" * 50},
+        {"grade": "p1", "original": 1},
+        {"grade": "p1", "counter": -1},
+        {"grade": "p1", "counter": 2**24},
+        {"grade": "p1", "counter": True},
+    ],
+)
+def test_a_proof_that_is_none_is_garbage(proof: object) -> None:
+    line = json.dumps({**json.loads(encode_event(READ)), "proof": proof})
+    event = parse_event(line)
+    assert isinstance(event, Faulted)
+    assert event.fault.code == "reader_garbled"
 
 
 @pytest.fixture

@@ -1,0 +1,84 @@
+"""What a chip proved of itself, as a grade: challenges of this kiosk, each good once, and what signed them.
+
+P2 is the word of the reader process, which runs the challenge with a key of its own. P3 is checked here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+
+from kiosk import cose
+from kiosk.card_certificate import CertificateFault, open_certificate
+from kiosk.credential import CLAIM_ISSUE_NO, CLAIM_SUB
+from kiosk.errors import CardFault
+from kiosk.keyset import KeySet
+from kiosk.values import CardRead, ChipProof, Grade, Medium
+
+CHALLENGE_BYTES = 16
+MOST_OPEN = 8
+"""Challenges that may be answered at one time; a reader uses the newest, which may cross one on its way."""
+
+
+class Challenges:
+    """The challenges this kiosk gave out and nobody has answered yet. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: list[bytes] = []
+
+    def new(self) -> bytes:
+        """CHALLENGE_BYTES fresh random bytes; the oldest of more than MOST_OPEN is forgotten."""
+        value = secrets.token_bytes(CHALLENGE_BYTES)
+        with self._lock:
+            self._open = [*self._open, value][-MOST_OPEN:]
+        return value
+
+    def spend(self, value: bytes) -> bool:
+        """True if this challenge was given out and not answered before; it is used up by that."""
+        with self._lock:
+            if value not in self._open:
+                return False
+            self._open.remove(value)
+            return True
+
+
+def grade_of(read: CardRead, keyset: KeySet, challenges: Challenges, now: int) -> Grade:
+    """What is proved of the medium in ``read`` at ``now`` (Unix seconds), beside its credential.
+
+    P0 for anything but a chip, P1 for a chip that proved nothing. Raises CardFault ``card_proof_bad``; its
+    detail ``why`` is ``challenge`` (not ours, or answered before), ``card`` (the certificate is of another
+    card), ``signature``, or as ``open_certificate`` says.
+    """
+    if read.medium is not Medium.NFC:
+        return Grade.P0
+    proof = read.proof
+    if proof is None or proof.grade < Grade.P2:
+        return Grade.P1
+    if proof.grade is Grade.P3:
+        _check_signed(read, proof, keyset, challenges, now)
+    return proof.grade
+
+
+def _check_signed(read: CardRead, proof: ChipProof, keyset: KeySet, challenges: Challenges, now: int) -> None:
+    if not challenges.spend(proof.challenge):
+        raise CardFault("card_proof_bad", "not a challenge that is open here", why="challenge")
+    try:
+        certificate = open_certificate(proof.certificate, keyset, now)
+        certificate.check(proof.challenge, proof.signature)
+    except CertificateFault as fault:
+        raise CardFault("card_proof_bad", fault.message, why=fault.why) from None
+    if (certificate.card_no, certificate.issue_no) != _named(read.payload):
+        raise CardFault("card_proof_bad", "the certificate is of another card", why="card")
+
+
+def _named(payload: bytes) -> tuple[object, object]:
+    """Card and issue that the credential names; whether it holds is for ``credential.verify`` to say."""
+    try:
+        claims = cose.decode(cose.parse(payload).payload)
+    except cose.SignedDataFault:
+        return None, None
+    if not isinstance(claims, Mapping):
+        return None, None
+    return claims.get(CLAIM_SUB), claims.get(CLAIM_ISSUE_NO)
