@@ -132,7 +132,9 @@ def served(home: Path, clock: Clock) -> Iterator[Served]:
     """A central on SQLite that takes connections."""
     central = new_central(home, f"sqlite:///{home.parent / 'central.db'}", clock)
     bound = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(central, limits=Limits(UNHURRIED)), log_config=None, access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(central, limits=Limits(UNHURRIED)), log_config=None, access_log=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:
