@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
 from sync.central import flags, kiosk_rows, merging, orders, placement, right_rows, rights, stock
 from sync.central.acquire import WANTED_S
-from sync.central.bulk import insert_rows
+from sync.central.bulk import insert_rows, rows_with
+from sync.central.earlier_grants import EarlierGrants
 from sync.central.feed import FeedChanges
 from sync.central.flags import EXPOSURE, HandOut
 from sync.central.lines import Lines
@@ -26,6 +27,10 @@ from sync.wire import Conflict
 
 ZONE: Final = ZoneInfo("Asia/Jakarta")
 RETIRED: Final = "retired"
+_SPENDING: Final = (
+    "spent", "recall", "wanted_by", "wanted_until", "last_at", "last_point_id", "last_ref",
+)  # fmt: skip
+"""Columns of a right that a push may change, unless it brings the right back."""
 _MAX_WALL_MS: Final = 253_402_300_799_000
 _KEYS_PER_QUERY: Final = 400
 
@@ -59,7 +64,10 @@ class Effects:
         self._new_pickups: dict[str, dict[str, Any]] = {}
         self._voided: dict[str, str] = {}
         self._recalls = Recalls(now)
+        self._earlier = EarlierGrants(connection)
         self._came_back: list[Right] = []
+        self.taken_back: set[str] = set()
+        """Pickups that come with this push and whose void came before: they overspend nothing."""
         self._slices = stock.Slices(connection, kiosk, now)
         self._slices.load(stock.slice_of(one) for one in records)
 
@@ -110,7 +118,10 @@ class Effects:
         for row in touched:
             right_rows.tell(self.changes, row, self.kiosks)
         right_rows.add(self._connection, [row for row in touched if row.right in self._fresh])
-        right_rows.save(self._connection, [row for row in touched if row.right not in self._fresh])
+        known = [row for row in touched if row.right not in self._fresh]
+        freed = {row.right for row in self._came_back}
+        right_rows.save(self._connection, [row for row in known if row.right in freed])
+        right_rows.save(self._connection, [row for row in known if row.right not in freed], _SPENDING)
         insert_rows(self._connection, pickup, list(self._new_pickups.values()))
         if self._voided:
             self._connection.execute(
@@ -161,7 +172,14 @@ class Effects:
         mine = row.held_by == self._kiosk and row.gen == self._gen
         holds = mine and not branch and row.floor < epoch <= row.epoch
         found = HandOut(record, ref, flags.kind_of(record), row, counted, holds)
-        flags.judge(self._connection, found, lambda: self._of_right(counted, ref), self.open_case)
+        if ref not in self.taken_back:
+            flags.judge(
+                self._connection,
+                found,
+                lambda: self._of_right(counted, ref),
+                lambda: not branch and self._may_release and self._earlier.cover(record, row),
+                self.open_case,
+            )
         if counted.left == 0:
             # Who was asked because others took of it too still believes in what they took.
             counted.recall = counted.recall and (
@@ -206,19 +224,16 @@ class Effects:
         nothing was left is made anew when something came back, or more was granted than is due now.
         """
         held = {row.right: row for row in rows if row.held_by and not row.in_doubt}
-        for start in range(0, len(held), _KEYS_PER_QUERY):
-            query = select(
-                grant_log.c.right,
-                grant_log.c.epoch_incarnation,
-                grant_log.c.epoch_n,
-                grant_log.c.quantity_left + grant_log.c.spent_before,
-            ).where(grant_log.c.right.in_(list(held)[start : start + _KEYS_PER_QUERY]))
-            for right, incarnation, n, granted in self._connection.execute(query):
-                row = held[right]
-                if (incarnation, n) == row.epoch and max(0, granted - row.spent) != row.left:
-                    self._recalls.ask(row, MISLED)
+        names = ("right", "epoch_incarnation", "epoch_n", "quantity_left", "spent_before")
+        for right, incarnation, n, left, spent in rows_with(
+            self._connection, grant_log, names, "right", list(held)
+        ):
+            row = held[right]
+            if (incarnation, n) == row.epoch and max(0, left + spent - row.spent) != row.left:
+                self._recalls.ask(row, MISLED)
 
     def _release(self, record: Record) -> None:
+        self._earlier.note_release(record)
         upto = (int(record.detail["upto"][0]), int(record.detail["upto"][1]))
         if record.right != EVERY_RIGHT:
             rows = [self._right(record.right)]
@@ -282,4 +297,4 @@ class Effects:
     def _local(self, wall_ms: int) -> str:
         """ISO local time of a record's wall clock; central's own where that is no date."""
         seconds = wall_ms / 1000 if wall_ms < _MAX_WALL_MS else self._now
-        return datetime.fromtimestamp(seconds, UTC).astimezone(ZONE).isoformat(timespec="seconds")
+        return datetime.fromtimestamp(seconds, ZONE).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
@@ -59,11 +59,16 @@ def kind_of(record: Record) -> str:
 
 
 def judge(
-    connection: Connection, found: HandOut, others: Callable[[], list[tuple[str, str]]], open_case: OpenCase
+    connection: Connection,
+    found: HandOut,
+    others: Callable[[], list[tuple[str, str]]],
+    held_before: Callable[[], bool],
+    open_case: OpenCase,
 ) -> None:
     """Opens the case of a hand-out, if there is one.
 
-    ``others``: references and kinds of the right's other pickups that stand, oldest first.
+    ``others``: references and kinds of the right's other pickups that stand, oldest first. ``held_before``:
+    true if its kiosk held the right then, though a restore told of a later grant first.
     """
     record, counted, ref = found.record, found.counted, found.ref
     epoch = record.epoch or (0, 0)
@@ -76,6 +81,7 @@ def judge(
             detail = {"writeoff": given_up, "by": by, "epoch": list(epoch)}
             open_case(f"{WRITTEN_OFF}:{ref}", WRITTEN_OFF, record.right, [*refs, ref], **detail)
             return
+        found = replace(found, holds=held_before())
     if by:
         _overspent(connection, found, others(), by, open_case)
     elif not found.holds and not tolerated and found.kind != "paper":

@@ -27,6 +27,7 @@ from sync.central.right_rows import ACTIVE, REVOKED, Kiosks, Right
 from sync.wire import CITY, from_base64
 
 _AT_ONCE: Final = 500
+_KEYS_PER_QUERY: Final = 400
 
 
 class Replay:
@@ -37,7 +38,7 @@ class Replay:
         self._connection = connection
         self._roots, self._now = roots, now
         self._keys = open_keyset(from_base64(settings.get(connection, "keyset")), roots)
-        self._grants: dict[str, Grant] = {}
+        self._grants: list[Grant] = []
         kinds = ("grants", "slices", "enrolments", "keys", "keysets", "revocations", "not_understood")
         self.counts = dict.fromkeys(kinds, 0)
 
@@ -69,21 +70,23 @@ class Replay:
         self._write_grants()
 
     def _take_grant(self, one: Grant) -> None:
-        known = self._grants.get(one.right)
-        if known is None or known.epoch < one.epoch:
-            self._grants[one.right] = one
+        self._grants.append(one)
         if len(self._grants) == _AT_ONCE:
             self._write_grants()
 
     def _write_grants(self) -> None:
         if not self._grants:
             return
+        newest: dict[str, Grant] = {}
+        for one in self._grants:
+            if one.right not in newest or newest[one.right].epoch < one.epoch:
+                newest[one.right] = one
         kiosks, changes = Kiosks(self._connection), FeedChanges()
-        known = right_rows.load(self._connection, self._grants)
+        known = right_rows.load(self._connection, newest)
         revs = {one.id: one.grant_rev for one in kiosks.by_id.values()}
         fresh: list[Right] = []
         changed: list[Right] = []
-        for key, one in sorted(self._grants.items()):
+        for key, one in sorted(newest.items()):
             row, holder = known.get(key), kiosks.by_id.get(one.kiosk)
             if holder is None or (row is not None and row.epoch >= one.epoch):
                 continue
@@ -99,15 +102,28 @@ class Replay:
             right_rows.tell(changes, row, kiosks)
         right_rows.add(self._connection, fresh)
         right_rows.save(self._connection, changed)
-        insert_rows(
-            self._connection, grant_log, [recovery.log_row(row, self._now) for row in (*fresh, *changed)]
-        )
+        self._write_log([recovery.log_row(row, self._now) for row in (*fresh, *changed)], kiosks)
         for name, rev in revs.items():
             if rev != kiosks.by_id[name].grant_rev:
                 self._connection.execute(update(kiosk).where(kiosk.c.id == name).values(grant_rev=rev))
         changes.write(self._connection)
         self.counts["grants"] += len(fresh) + len(changed)
         self._grants.clear()
+
+    def _write_log(self, outstanding: list[dict[str, Any]], kiosks: Kiosks) -> None:
+        """Every grant told, also those that a later one followed: what was handed out under them comes yet."""
+        rows = {_place(row): row for row in outstanding}
+        for one in self._grants:
+            if one.kiosk in kiosks.by_id:
+                row = _log_row(one, self._now)
+                rows.setdefault(_place(row), row)
+        keys = sorted({one.right for one in self._grants})
+        places = (grant_log.c.right, grant_log.c.epoch_incarnation, grant_log.c.epoch_n)
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            some = select(*places).where(grant_log.c.right.in_(keys[start : start + _KEYS_PER_QUERY]))
+            for place in self._connection.execute(some):
+                rows.pop(tuple(place), None)
+        insert_rows(self._connection, grant_log, list(rows.values()))
 
     def _take_slice(self, data: bytes) -> None:
         one = stock_slice.open_slice(data, self._keys)
@@ -199,6 +215,24 @@ def _right_of(one: Grant, point_id: int) -> Right:
         not_after=one.not_after,
         mode=one.mode,
     )
+
+
+def _log_row(one: Grant, now: int) -> dict[str, Any]:
+    """What the log of grants says of a grant by its own words."""
+    return {
+        "right": one.right,
+        "epoch_incarnation": one.epoch[0],
+        "epoch_n": one.epoch[1],
+        "kiosk": one.kiosk,
+        "gen": one.gen,
+        "quantity_left": one.quantity_left,
+        "spent_before": max(0, max(term.quantity for term in one.terms) - one.quantity_left),
+        "issued_at": now,
+    }
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["right"], row["epoch_incarnation"], row["epoch_n"]
 
 
 def _said(one: Grant) -> str:

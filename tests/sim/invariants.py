@@ -142,9 +142,7 @@ def overspends_are_reported(books: Books, oracle: Oracle) -> None:
         if unknown or alone:
             raise Broken("I6", f"a case of {right} names {refs}, of which central does not know {unknown}")
     if not (oracle.copied or oracle.excused or oracle.log_lost):
-        causeless = {"not_held", "void_unknown", "void_again", "fork"} - (
-            {"not_held"} if oracle.restored else set()
-        )
+        causeless = {"not_held", "void_unknown", "void_again", "fork"}
         wrong = [case for case in books.cases if case[0] in causeless]
         if wrong:
             raise Broken("I6", f"cases without a cause: {wrong}")

@@ -53,9 +53,6 @@ class Oracle:
     """Of these the unfenced ones, which may hand out twice; and those whose rights were written off."""
     log_lost: bool = False
     """Central lost the log outside its database, too: it cannot know what it granted last."""
-    restored: bool = False
-    """Central went back to a backup: of hand-outs sent again it cannot always tell under which grant they
-    were made, and asks people about some that are in order (``not_held``)."""
     overspent: set[str] = field(default_factory=set)
     """Rights of which more was out than due at some time."""
     never_seen: set[bytes] = field(default_factory=set)

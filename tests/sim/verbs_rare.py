@@ -111,7 +111,6 @@ def restore(world: World, number: int) -> str:
     asked = world.host.restore(world.folder / f"backup-{number}.db")
     for machine in world.machines.values():
         machine.seen_acknowledged = {}
-    world.oracle.restored = True
     world.note("restored")
     return f"{asked} kiosks to report"
 

@@ -125,6 +125,77 @@ async def test_strict_rights_wait_until_every_kiosk_has_reported(
         assert await report(second) == "not_asked"
 
 
+async def test_a_hand_out_under_a_grant_between_is_in_order(
+    central: Central, keeper: PlainKiosk, second: PlainKiosk, clock: Clock, tmp_path: Path
+) -> None:
+    """Made under a grant of the log, given back, and granted on: no case, however late it comes again."""
+    await keeper.poll()
+    backup.write(central, tmp_path / "one")
+    first = await _moved_on(central, keeper, second)
+    async with restored(central, tmp_path / "one", clock, keeper, second) as (again, (keeper, second), told):
+        assert told["replayed"]["grants"] == 1
+        assert held_by(again, RICE) == ("AAA1", (1, 3))
+        answer = await second.push()
+        assert (answer.acked_seq, answer.conflicts) == (len(second.chain), [])
+        assert held_by(again, RICE) == ("AAA1", (1, 3)), "an older release frees no newer grant"
+        assert (await keeper.push()).conflicts == []
+        known = overview.right(again, RICE)
+        epochs = [(one["kiosk"], one["epoch_n"], one["quantity_left"]) for one in known["grants"]]
+        assert epochs == [("AAA1", 1, 10_000), ("AAA2", 2, 6_000), ("AAA1", 3, 4_000)]
+        assert {one["ref"] for one in known["pickups"]} == {"AAA1-0001", first}
+        assert (known["spent"], known["cases"]) == (6_000, [])
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one push", "in two"])
+@pytest.mark.parametrize("given_back", [RICE, "*"])
+async def test_a_hand_out_after_its_own_release_stays_a_case(
+    central: Central,
+    keeper: PlainKiosk,
+    second: PlainKiosk,
+    clock: Clock,
+    tmp_path: Path,
+    given_back: str,
+    together: bool,
+) -> None:
+    backup.write(central, tmp_path / "one")
+    await _moved_on(central, keeper, second, given_back)
+    async with restored(central, tmp_path / "one", clock, keeper, second) as (again, (_, second), _told):
+        if not together:
+            assert (await second.push()).conflicts == []
+        late = second.dispense(spends=1_000, epoch=(1, 2))
+        foreign = second.dispense(spends=1_000, epoch=(1, 1))
+        found = (await second.push(1 if together else len(second.chain) - 1)).conflicts
+        assert [(one.code, one.refs) for one in found] == [("not_held", [late]), ("not_held", [foreign])]
+        assert held_by(again, RICE) == ("AAA1", (1, 3))
+
+
+async def test_a_hand_out_under_a_grant_of_another_kiosk_stays_a_case(
+    central: Central, keeper: PlainKiosk, second: PlainKiosk, clock: Clock, tmp_path: Path
+) -> None:
+    backup.write(central, tmp_path / "one")
+    await _moved_on(central, keeper, second)
+    never = replace(second, chain=[])
+    async with restored(central, tmp_path / "one", clock, never) as (_, (never,), _told):
+        refs = [never.dispense(spends=1_000, epoch=(1, n)) for n in (1, 3, 4)]
+        found = (await never.push()).conflicts
+        assert [(one.code, one.refs) for one in found] == [("not_held", [ref]) for ref in refs]
+
+
+async def _moved_on(central: Central, keeper: PlainKiosk, second: PlainKiosk, given_back: str = RICE) -> str:
+    """The right goes from AAA1 to AAA2 and back, and each hands some of it out; AAA2's pickup."""
+    keeper.dispense(spends=4_000)
+    keeper.release(RICE)
+    await keeper.push()
+    (granted,) = await second.acquire(RICE)
+    assert second.open(granted.grant).epoch == (1, 2)
+    ref = second.dispense(spends=2_000, epoch=(1, 2))
+    second.release(given_back, (1, 2))
+    await second.push()
+    (granted,) = await keeper.acquire(RICE)
+    assert keeper.open(granted.grant).epoch == (1, 3)
+    return ref
+
+
 async def test_what_the_log_lost_is_known_from_the_reports(
     central: Central, keeper: PlainKiosk, second: PlainKiosk, clock: Clock, tmp_path: Path
 ) -> None:
