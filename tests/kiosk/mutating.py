@@ -140,7 +140,7 @@ def changes(seed: int, count: int) -> Iterator[Change]:
 
 
 def same_credential(read: CardRead) -> bool:
-    """True if what is read carries a good credential to the byte: deflate has spare bits that mean nothing."""
+    """True if what is read carries a good credential to the byte: spare bits of deflate mean nothing."""
     for good in GOODS:
         if read.medium is not good.medium or read.uid != good.uid:
             continue

@@ -145,16 +145,6 @@ def test_what_another_library_signed_is_read_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plain", "encoded"),
-    # RFC 9285 sections 4.3 and 4.4
-    [(b"AB", "BB8"), (b"Hello!!", "%69 VD92EX0"), (b"base-45", "UJCLQE7W581"), (b"ietf!", "QED8WEX0")],
-)
-def test_base45_is_that_of_rfc_9285(plain: bytes, encoded: str) -> None:
-    assert base45.b45encode(plain) == encoded.encode()
-    assert base45.b45decode(encoded.encode()) == plain
-
-
-@pytest.mark.parametrize(
     "text",
     [
         pytest.param("GGW", id="above FFFF, of RFC 9285 section 6"),
