@@ -39,16 +39,16 @@ def to_base64(data: bytes) -> str:
 def from_base64(text: str) -> bytes:
     """The bytes of strict standard Base64. Raises ValueError."""
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError) as fault:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as fault:
         raise ValueError("not Base64") from fault
 
 
 def _bytes_from(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
     if isinstance(value, str):
         return from_base64(value)
+    if isinstance(value, bytes):
+        return value
     raise ValueError("Base64 text expected")
 
 
@@ -349,6 +349,7 @@ def officer_bucket(point_id: int) -> str:
 FEED_COLUMNS: Final = feed_rows.COLUMNS
 FEED_KEYS: Final = feed_rows.KEYS
 row_hash = feed_rows.row_hash
+hash_of_text = feed_rows.hash_of_text
 checksum_of = feed_rows.checksum_of
 
 CITY_KINDS: Final = ("agency", "point", "kiosk", "program", "denied_card", "keyset")

@@ -7,6 +7,7 @@ PostgreSQL gets COPY for new rows and, for changed ones, an UPDATE from arrays; 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -44,6 +45,26 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         cursor.close()
 
 
+def rows_with(
+    connection: Connection, table: Table, names: Sequence[str], key: str, keys: Sequence[str | int]
+) -> list[Sequence[Any]]:
+    """The named columns of all rows whose ``key`` is among ``keys``, as the driver gives them.
+
+    SQLite's driver knows no booleans: there they are 0 and 1.
+    """
+    if not keys:
+        return []
+    is_sqlite = connection.dialect.name == "sqlite"
+    wanted = json.dumps(keys) if is_sqlite else list(keys)
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(_select_sql(table, tuple(names), key, is_sqlite), (wanted,))
+        found: list[Sequence[Any]] = cursor.fetchall()
+        return found
+    finally:
+        cursor.close()
+
+
 def update_rows(
     connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
@@ -65,6 +86,13 @@ def update_rows(
         return
     columns = tuple([row[name] for row in rows] for name in names)
     connection.exec_driver_sql(_update_sql(table, names, tuple(keys), 0), columns)
+
+
+@lru_cache(maxsize=64)
+def _select_sql(table: Table, names: tuple[str, ...], key: str, is_sqlite: bool) -> str:
+    # One statement whatever the number of keys: it is compiled once.
+    among = "IN (SELECT value FROM json_each(?))" if is_sqlite else "= ANY(%s)"
+    return f'SELECT {_quoted(names)} FROM "{table.name}" WHERE "{key}" {among}'
 
 
 @lru_cache(maxsize=64)

@@ -16,11 +16,12 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from sync.central.bulk import insert_rows, update_rows
 from sync.central.models import bucket, feed
-from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, row_hash
+from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, hash_of_text
 
 ROWS_PER_REV: Final = 1000
 """A transaction that touches more rows of one bucket is split by its caller: a page never splits a rev."""
 _KEYS_PER_QUERY: Final = 400
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class FeedChanges:
@@ -39,9 +40,9 @@ class FeedChanges:
         """
         if len(values) != len(FEED_COLUMNS[kind]):
             raise ValueError(f"{kind} has {len(FEED_COLUMNS[kind])} columns, not {len(values)}")
-        key = text_of(values[: FEED_KEYS[kind]])
-        self._rows.setdefault(bucket_name, {})[kind, key] = text_of(values)
-        self._hashes[bucket_name, kind, key] = row_hash(kind, values)
+        key, body = text_of(values[: FEED_KEYS[kind]]), text_of(values)
+        self._rows.setdefault(bucket_name, {})[kind, key] = body
+        self._hashes[bucket_name, kind, key] = hash_of_text(kind, body)
 
     def drop(self, bucket_name: str, kind: str, key: Sequence[Any]) -> None:
         """Removes a row; it becomes a tombstone if it was ever there."""
@@ -216,7 +217,7 @@ def _known(
 
 def text_of(values: Sequence[Any]) -> str:
     """A row or key as the feed stores it: a canonical JSON list."""
-    return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
+    return _ENCODE(list(values))
 
 
 def _signed(value: int) -> int:

@@ -48,6 +48,8 @@ def of_generation(connection: Connection, kiosk_id: str, gen: int) -> list[Devic
 
 def in_force(keys: Sequence[DeviceKey], seq: int) -> bytes:
     """The key that signs record ``seq`` of the chain."""
+    if len(keys) == 1:
+        return keys[0].public
     return next(key.public for key in reversed(keys) if not key.beside and key.from_seq <= seq)
 
 

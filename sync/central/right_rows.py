@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, func, literal, select
 
-from sync.central.bulk import insert_rows, update_rows
+from sync.central.bulk import insert_rows, rows_with, update_rows
 from sync.central.feed import FeedChanges
 from sync.central.models import kiosk, kiosk_gen, rights
 from sync.wire import point_bucket
-
-_KEYS_PER_QUERY: Final = 400
 
 ACTIVE: Final = "active"
 NEW: Final = "new"
@@ -72,8 +71,7 @@ class Right:
         return self.floor_incarnation, self.floor_n
 
 
-@dataclass(frozen=True, slots=True)
-class Kiosk:
+class Kiosk(NamedTuple):
     """One kiosk with its current generation."""
 
     id: str
@@ -106,23 +104,13 @@ class Kiosks:
             kiosk.c.state,
             kiosk.c.gen,
             kiosk.c.grant_rev,
-            kiosk_gen.c.acked_seq if acked else literal(0).label("acked_seq"),
+            func.coalesce(kiosk_gen.c.acked_seq, 0) if acked else literal(0),
         )
         if acked:
             current = (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen)
             query = query.select_from(kiosk.outerjoin(kiosk_gen, current))
         self.by_id: dict[str, Kiosk] = {
-            row.id: Kiosk(
-                row.id,
-                row.point_id,
-                row.counter,
-                row.keeper,
-                row.state,
-                row.gen,
-                row.grant_rev,
-                row.acked_seq or 0,
-            )
-            for row in connection.execute(query.order_by(kiosk.c.id))
+            row[0]: Kiosk._make(row) for row in connection.execute(query.order_by(kiosk.c.id))
         }
         self._keepers: dict[int, Kiosk] = {}
         for found in self.by_id.values():
@@ -144,11 +132,11 @@ _FIELDS: Final = tuple(f.name for f in dataclasses.fields(Right))
 
 def load(connection: Connection, keys: Iterable[str]) -> dict[str, Right]:
     """The rights with these keys, as far as they exist."""
-    wanted = sorted(set(keys))
     found: dict[str, Right] = {}
-    for start in range(0, len(wanted), _KEYS_PER_QUERY):
-        query = select(rights).where(rights.c.right.in_(wanted[start : start + _KEYS_PER_QUERY]))
-        found |= {row["right"]: of_row(row) for row in connection.execute(query).mappings()}
+    for row in rows_with(connection, rights, _FIELDS, "right", sorted(set(keys))):
+        one = Right(*row)
+        one.in_doubt, one.recall, one.waits = bool(one.in_doubt), bool(one.recall), bool(one.waits)
+        found[one.right] = one
     return found
 
 
@@ -162,9 +150,16 @@ def add(connection: Connection, rows: Sequence[Right]) -> None:
     insert_rows(connection, rights, [_values(row) for row in rows])
 
 
-def save(connection: Connection, rows: Sequence[Right]) -> None:
-    """Writes changed rights back."""
-    update_rows(connection, rights, ("right",), [_values(row) for row in rows])
+def save(connection: Connection, rows: Sequence[Right], names: Sequence[str] = _FIELDS) -> None:
+    """Writes changed rights back; of columns, those ``names`` that may have changed.
+
+    Columns that are not written spare SQLite the writing of their indexes.
+    """
+    columns = ("right", *(name for name in names if name != "right"))
+    values_of = attrgetter(*columns)
+    update_rows(
+        connection, rights, ("right",), [dict(zip(columns, values_of(row), strict=True)) for row in rows]
+    )
 
 
 def tell(changes: FeedChanges, row: Right, kiosks: Kiosks) -> None:
