@@ -22,10 +22,12 @@ from drivers.commands import (
     json_document,
     text_field,
 )
+from drivers.hint_lines import hint_document, parse_hint, parse_stages
 from drivers.reader import (
     Faulted,
     Gone,
     Health,
+    Hint,
     Lifted,
     ReaderConnection,
     ReaderEvent,
@@ -81,6 +83,8 @@ def encode_event(event: ReaderEvent) -> str:
             document = {"event": "lifted"}
         case Faulted(fault):
             document = {"event": "fault", **fault.as_json()}
+        case Hint(code, region):
+            document = hint_document(code, region)
         case Gone(fault):
             document = {
                 "event": "gone",
@@ -90,6 +94,8 @@ def encode_event(event: ReaderEvent) -> str:
             }
         case _:
             document = {"event": "health", **asdict(event)}
+            if not event.stages:
+                del document["stages"]
     line = json.dumps(document, separators=(",", ":"), default=str)
     if len(line) > MAX_LINE_BYTES:
         return encode_event(_too_long(event))
@@ -152,7 +158,14 @@ def _event(document: dict[str, Any]) -> ReaderEvent:
         case "gone":
             return Gone(_fault(EnvironmentFault, document))
         case "health":
-            return Health(_count(document, "polls"), _count(document, "reads"), _count(document, "faults"))
+            return Health(
+                _count(document, "polls"),
+                _count(document, "reads"),
+                _count(document, "faults"),
+                parse_stages(document),
+            )
+        case "hint":
+            return parse_hint(document)
         case _:
             raise Garbage("unknown event")
 

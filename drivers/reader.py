@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -60,6 +61,18 @@ class Gone:
     fault: EnvironmentFault
 
 
+HintCode: TypeAlias = Literal["closer", "farther", "blurred", "dark", "glare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A code is seen but cannot be read: what the person who holds it can do about it."""
+
+    code: HintCode
+    region: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    """Where it is seen: left, top, right and bottom as shares of the picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """Counts since the device was opened."""
@@ -67,12 +80,14 @@ class Health:
     polls: int
     reads: int
     faults: int
+    stages: Mapping[str, int] = field(default_factory=dict)
+    """What each stage of the reader did, by its name; only what is above 0."""
 
 
-PollEvent: TypeAlias = Reading | CardRead | Lifted | Faulted
+PollEvent: TypeAlias = Reading | CardRead | Lifted | Faulted | Hint
 """What ``poll`` of a connection returns."""
 
-ReaderEvent: TypeAlias = Ready | Reading | CardRead | Lifted | Faulted | Gone | Health
+ReaderEvent: TypeAlias = Ready | Reading | CardRead | Lifted | Faulted | Hint | Gone | Health
 """What a reader process tells the kiosk."""
 
 

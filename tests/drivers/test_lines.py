@@ -32,6 +32,7 @@ from drivers.reader import (
     FeedbackWhat,
     Gone,
     Health,
+    Hint,
     Lifted,
     PollEvent,
     ReaderEvent,
@@ -58,6 +59,8 @@ READ = CardRead(Medium.NFC, b"\x00payload\xff", bytes.fromhex("04112233445566"),
         Reading(),
         Lifted(),
         Health(10, 2, 1),
+        Health(10, 2, 1, {"zxing": 2, "retry_2x": 1}),
+        Hint("farther", (0.25, 0.1, 0.75, 1.0)),
     ],
 )
 def test_events_come_back_as_they_went(event: ReaderEvent) -> None:
@@ -115,13 +118,15 @@ FIELDS = [
     "code",
     "message",
     "proof",
+    "region",
+    "stages",
 ]
-EVENTS = ["ready", "read", "reading", "lifted", "fault", "gone", "health", "challenge"]
+EVENTS = ["ready", "read", "reading", "lifted", "fault", "gone", "health", "challenge", "hint"]
 documents = st.fixed_dictionaries(
     {"event": st.sampled_from(EVENTS)},
     optional=dict.fromkeys([*FIELDS, "detail", "polls", "reads", "faults"], json_values),
 )
-KNOWN = (Ready, Reading, CardRead, Lifted, Faulted, Gone, Health)
+KNOWN = (Ready, Reading, CardRead, Lifted, Faulted, Hint, Gone, Health)
 
 
 @given(st.one_of(st.binary(max_size=200), documents.map(lambda value: json.dumps(value).encode())))
