@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import requests
@@ -51,6 +52,7 @@ _SPAN: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 log = logging.getLogger(__name__)
 ModelT = TypeVar("ModelT", bound=BaseModel)
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,21 @@ class CentralClient:
         ``answer_refused`` none of it.
         """
         last = min(first + PIECE_BYTES, size) - 1
-        nonce, url = new_nonce(), f"{self.url}/v1/snapshot/{bucket}/{gen}"
-        created = self._clock.now().timestamp()
-        headers = sign_request("GET", url, b"", self._key, self._keyid, nonce=nonce, created=created)
+        url = f"{self.url}/v1/snapshot/{bucket}/{gen}"
+        # A refusal hands no bytes on, so the same piece can be asked for by another key.
+        self._by_a_known_key(lambda key: self._piece(key, url, first, last, size, on_bytes))
+
+    def _piece(
+        self,
+        key: Ed25519PrivateKey,
+        url: str,
+        first: int,
+        last: int,
+        size: int,
+        on_bytes: Callable[[bytes], None],
+    ) -> None:
+        nonce, created = new_nonce(), self._clock.now().timestamp()
+        headers = sign_request("GET", url, b"", key, self._keyid, nonce=nonce, created=created)
         digest, seals, refusal = hashlib.sha256(), [""], bytearray()
 
         def on_headers(status: int, found: dict[str, str]) -> None:
@@ -172,9 +186,10 @@ class CentralClient:
         stream(self._session, url, asked, self._timeout_s, on_headers, take)
         for status, found in refusals:
             body = bytes(refusal)
-            open_answer_or_name_it(status, found, body, nonce, self._key_for)
+            self._opened(partial(open_answer_or_name_it, status, found, body, nonce), self._timeout_s)
             raise refused(status, found, body)
-        open_answer(seals[0], self._key_for, nonce=nonce, status=206, body_digest=digest.digest())
+        sealed = partial(open_answer, seals[0], nonce=nonce, status=206, body_digest=digest.digest())
+        self._opened(lambda key_for: sealed(key_for=key_for), self._timeout_s)
 
     def _post(self, path: str, request: BaseModel, answer: type[ModelT], timeout_s: float) -> ModelT:
         body = request.model_dump_json(exclude_defaults=True).encode()
@@ -183,15 +198,7 @@ class CentralClient:
     def _call(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes:
         if not is_address(self.url):
             raise CentralFault("central_unreachable", "central's address is none", why="address")
-        try:
-            return self._signed_call(self._key, method, path, body, timeout_s)
-        except CentralFault as fault:
-            if fault.code not in KEY_CODES:
-                raise
-            answer = self._with_another_key(method, path, body, timeout_s)
-            if answer is None:
-                raise
-            return answer
+        return self._by_a_known_key(lambda key: self._signed_call(key, method, path, body, timeout_s))
 
     def _has_newer_keyset(self, timeout_s: float) -> bool:
         """Fetches the keyset, which needs no seal since a root key signed it; True if it is a newer one."""
@@ -212,14 +219,20 @@ class CentralClient:
         """Signs with this key from now on: central has the record that names it."""
         self._key = key
 
-    def _with_another_key(self, method: str, path: str, body: bytes, timeout_s: float) -> bytes | None:
-        """The answer under a key that central knows, which is kept; None if it knows none of them."""
+    def _by_a_known_key(self, call: Callable[[Ed25519PrivateKey], ResultT]) -> ResultT:
+        """A call by the key that central knows this kiosk by, which is kept; if none is, the first refusal."""
+        try:
+            return call(self._key)
+        except CentralFault as fault:
+            if fault.code not in KEY_CODES:
+                raise
+            first = fault
         tried = public_of(self._key)
         for key in self._other_keys():
             if public_of(key) == tried:
                 continue
             try:
-                answer = self._signed_call(key, method, path, body, timeout_s)
+                answer = call(key)
             except CentralFault as fault:
                 if fault.code not in KEY_CODES:
                     self._key = key
@@ -227,7 +240,16 @@ class CentralClient:
                 continue
             self._key = key
             return answer
-        return None
+        raise first
+
+    def _opened(self, opening: Callable[[KeyFor], ResultT], timeout_s: float) -> ResultT:
+        """Checks an answer's seal; under a key that is not known here, again with the newest keyset."""
+        try:
+            return opening(self._key_for)
+        except CentralFault as fault:
+            if fault.detail.get("why") != "unknown_key" or not self._has_newer_keyset(timeout_s):
+                raise
+        return opening(self._key_for)
 
     def _signed_call(
         self, key: Ed25519PrivateKey, method: str, path: str, body: bytes, timeout_s: float
@@ -240,12 +262,8 @@ class CentralClient:
             method, url, body, key, self._keyid, nonce=nonce, created=self._clock.now().timestamp()
         )
         status, answer_headers, answer = send(self._session, method, url, headers, body, timeout_s)
-        try:
-            seal = open_answer_or_name_it(status, answer_headers, answer, nonce, self._key_for)
-        except CentralFault as fault:
-            if fault.detail.get("why") != "unknown_key" or not self._has_newer_keyset(timeout_s):
-                raise
-            seal = open_answer_or_name_it(status, answer_headers, answer, nonce, self._key_for)
+        opening = partial(open_answer_or_name_it, status, answer_headers, answer, nonce)
+        seal = self._opened(opening, timeout_s)
         self.central_time = CentralTime(seal, self._clock.monotonic_ms())
         if status >= 400:
             raise refused(status, answer_headers, answer)

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from kiosk.errors import CentralFault
 from sync import transport
 from sync.client import MAX_RETRY_AFTER_S, CentralClient
-from sync.wire import JournalRequest, PollRequest, RightsRequest
+from sync.signature import verify_request
+from sync.wire import JournalRequest, KeysetAnswer, PollRequest, RightsRequest
 from tests.kiosk.counter_world import SetClock
 from tests.sync.scripted_server import CENTRAL_KID, Asked, Connection, ScriptedServer, refusal
 
@@ -325,3 +326,70 @@ def test_what_is_not_understood_is_not_repeated(server: ScriptedServer, client: 
     assert fault.code == "answer_not_understood"
     assert "acked_seq" in fault.message
     assert "SITI" not in str(fault.as_json())
+
+
+# -- pieces of a snapshot --
+
+PIECE = bytes(range(256)) * 4
+SPAN = f"bytes 0-{len(PIECE) - 1}/{len(PIECE)}"
+
+
+def fetched(client: CentralClient) -> bytes:
+    """The only piece of a snapshot."""
+    found: list[bytes] = []
+    client.snapshot_piece("p1", 7, 0, len(PIECE), found.append)
+    return b"".join(found)
+
+
+def signs(key: Ed25519PrivateKey, server: ScriptedServer, asked: Asked) -> bool:
+    """True if a request was signed by this key."""
+    try:
+        verify_request(asked.method, server.url + asked.path, asked.headers, asked.body, key.public_key())
+    except CentralFault:
+        return False
+    return True
+
+
+def test_a_piece_is_asked_for_by_the_key_that_central_knows(server: ScriptedServer) -> None:
+    rolled = Ed25519PrivateKey.generate()
+
+    def answer(connection: Connection, asked: Asked) -> None:
+        if signs(rolled, server, asked):
+            connection.signed(asked, 206, PIECE, Content_Range=SPAN)
+        else:
+            connection.signed(asked, 403, refusal("key_rolled"))
+
+    server.answer = answer
+    client = new_client(server, other_keys=lambda: [rolled])
+    assert fetched(client) == fetched(client) == PIECE
+    assert [signs(rolled, server, asked) for asked in server.asked] == [False, True, True]
+    client.close()
+    stranger = new_client(server)
+    assert fault_of(lambda: fetched(stranger)).code == "key_rolled"
+    stranger.close()
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_piece_sealed_by_a_key_that_is_not_known_yet(server: ScriptedServer, newer: bool) -> None:
+    known: dict[bytes, Ed25519PublicKey] = {}
+
+    def take(keyset: bytes) -> bool:
+        assert keyset == b"keyset"
+        known.update({CENTRAL_KID: server.key.public_key()} if newer else {})
+        return newer
+
+    def answer(connection: Connection, asked: Asked) -> None:
+        if asked.path == "/v1/keyset":
+            connection.plain(200, KeysetAnswer(keyset=b"keyset").model_dump_json().encode())
+        else:
+            connection.signed(asked, 206, PIECE, Content_Range=SPAN)
+
+    server.answer = answer
+    key = Ed25519PrivateKey.generate()
+    client = CentralClient(server.url, "IRM1", 1, key, known.get, SetClock(), take_keyset=take)
+    if newer:
+        assert fetched(client) == PIECE
+    else:
+        assert fault_of(lambda: fetched(client)).detail["why"] == "unknown_key"
+    assert [asked.path for asked in server.asked] == ["/v1/snapshot/p1/7", "/v1/keyset"]
+    client.close()
