@@ -11,16 +11,25 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from config.load import Loaded, home_folder
-from kiosk import enrol_commands, journal_commands, rights_commands
+from kiosk import counter_commands, enrol_commands, journal_commands, rights_commands, technician_commands
 from kiosk.command_line import Command, make_parser
 from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
 from kiosk.errors import KioskError, OfficerFault
-from kiosk.values import Checks, Collector
+from kiosk.technician_commands import ask_at_terminal, choose, say_to_person
+from kiosk.technician_commands import write as write_settings
+
+if TYPE_CHECKING:
+    from kiosk.clock import Clock
+    from kiosk.counter import Counter
+    from kiosk.home import Home
+    from sync.kiosk_end import CentralAddress
+    from sync.rights_source import CentralRights
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,13 +115,27 @@ def run_read_nfc(arguments: argparse.Namespace) -> int:
     from drivers.nfc_reader import run
 
     loaded = settings_or_fault()
+    device = device_to_read(loaded, "nfc", arguments.device)
     return run(
-        device_to_read(loaded, "nfc", arguments.device),
+        device,
         once=arguments.once,
         timeout_s=arguments.timeout,
         out=sys.stdout,
         commands=_commands(arguments),
+        **_nfc_options(loaded, device),
     )
+
+
+def _nfc_options(loaded: Loaded, device: str) -> dict[str, Any]:
+    """What a reader of that make is told beside its path."""
+    if not device.startswith("udp:"):
+        return {}
+    # Virtual chips are signed in NXP's place by their station; no kiosk in production reads them.
+    from drivers.chips.originality import NXP_KEYS, PublicKey
+    from kiosk.virtual_readers import running_originality_keys
+
+    stations = (PublicKey.of(key, "virtual") for key in running_originality_keys(loaded.home))
+    return {"originality_keys": (*NXP_KEYS, *stations)}
 
 
 def run_read_qr(arguments: argparse.Namespace) -> int:
@@ -127,56 +150,6 @@ def run_read_qr(arguments: argparse.Namespace) -> int:
         out=sys.stdout,
         commands=_commands(arguments),
     )
-
-
-def run_show(arguments: argparse.Namespace) -> int:
-    """``show``."""
-    from kiosk import desk_commands
-
-    _need_card(arguments)
-    with open_counter() as counter:
-        answer = desk_commands.show(
-            counter, arguments.payload, arguments.uid, arguments.card, arguments.officer, arguments.reason
-        )
-    lines = [f"{answer['name'] or '(no name)'} · {answer['card_no']} · {answer['grade']}"]
-    for row in answer["programs"]:
-        what = f"  {row['state']:<15} {row['program']:<28} {row['quantity_text']['id']:<14}"
-        lines.append(f"{what} {row['date']} {row['place']}".rstrip())
-    return tell(arguments, answer, "\n".join(lines))
-
-
-def run_confirm(arguments: argparse.Namespace) -> int:
-    """``confirm``."""
-    from kiosk import desk_commands
-
-    _need_card(arguments)
-    with open_counter() as counter:
-        session = desk_commands.sign_in(counter, arguments.officer)
-        visit = desk_commands.open_visit(
-            counter, arguments.payload, arguments.uid, arguments.card, session, arguments.reason
-        )
-        desk_commands.confirm(
-            counter,
-            visit,
-            session,
-            arguments.program,
-            arguments.quantity,
-            Collector(arguments.collector, arguments.guardian, arguments.collector_name, arguments.letter),
-            Checks(tuple(filter(None, arguments.documents.split(","))), arguments.photo_checked),
-            arguments.reason,
-            lambda answer: say(arguments, answer, f"Recorded. No. {answer['ref']}"),
-        )
-    return 0
-
-
-def run_void(arguments: argparse.Namespace) -> int:
-    """``void``."""
-    from kiosk import desk_commands
-
-    with open_counter() as counter:
-        session = desk_commands.sign_in(counter, arguments.officer)
-        pickup = counter.void(arguments.ref, arguments.goods, arguments.reason, session)
-    return tell(arguments, desk_commands.pickup_as_json(pickup), f"{pickup.ref} is voided.")
 
 
 def run_sync(arguments: argparse.Namespace) -> int:
@@ -200,15 +173,6 @@ def run_sync(arguments: argparse.Namespace) -> int:
         ).run()
     answer = report_line(make_engine(home, address, clock, limits).sync_now())
     return tell(arguments, answer, ", ".join(f"{value} {key}" for key, value in answer.items()))
-
-
-def run_status(arguments: argparse.Namespace) -> int:
-    """``status``."""
-    from kiosk import desk_commands
-
-    with open_counter() as counter:
-        answer = desk_commands.status_as_json(counter)
-    return tell(arguments, answer, "\n".join(f"{key}: {value}" for key, value in answer.items()))
 
 
 def run_journal_export(arguments: argparse.Namespace) -> int:
@@ -248,6 +212,86 @@ def run_config_show(arguments: argparse.Namespace) -> int:
 
     loaded = settings_or_fault()
     return tell(arguments, as_json(loaded), as_toml(loaded).rstrip())
+
+
+def run_devices(arguments: argparse.Namespace) -> int:
+    """``devices``."""
+    from drivers.doctor.listing import as_text, list_devices
+    from drivers.doctor.machine import Machine, account
+
+    found = list_devices(Machine(), account())
+    return tell(arguments, {"devices": [one.as_json() for one in found]}, as_text(found))
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """``doctor``: exit 1 if something fails."""
+    from drivers.doctor import hardware, report
+    from drivers.doctor.machine import Machine, account
+    from drivers.doctor.system_setup import apply, wanted
+    from kiosk import examination
+    from kiosk.clock import SystemClock
+    from sync.examination import examine as examine_central
+
+    machine, user, clock = Machine(), account(arguments.user), SystemClock()
+    if arguments.fix:
+        for line in apply(machine, wanted(machine, user.name)):
+            say_to_person(f"done: {line}")
+    findings = [
+        *examination.examine_settings(),
+        *hardware.examine(machine, user, look=not arguments.no_picture),
+        *examination.examine(home_folder(), clock),
+        examination.examine_sound(),
+        examination.examine_printer(),
+        *examine_central(_way_to_central(), clock),
+    ]
+    answer = report.as_json(findings)
+    say(arguments, answer, report.as_text(findings))
+    return 1 if "code" in answer else 0
+
+
+def run_setup(arguments: argparse.Namespace) -> int:
+    """``setup`` and ``setup --system``."""
+    from drivers.doctor.listing import as_toml, list_devices
+    from drivers.doctor.machine import Machine, account
+    from drivers.doctor.system_setup import apply, wanted
+
+    machine, user = Machine(), account(arguments.user)
+    if arguments.system:
+        done = apply(machine, wanted(machine, user.name))
+        return tell(arguments, {"done": done}, "\n".join(done) or "Nothing was missing.")
+    loaded = settings_or_fault()
+    ask = None if arguments.yes else ask_at_terminal
+    chosen = choose([one.as_json() for one in list_devices(machine, user)], ask)
+    say_to_person(as_toml(chosen))
+    if ask is not None and ask(f"Write this to {loaded.file}? y or n [y] ").strip().lower() not in (
+        "",
+        "y",
+        "yes",
+    ):
+        raise OfficerFault("not_written", "nothing was written")
+    write_settings(loaded.file, chosen)
+    answer = {"file": str(loaded.file), "settings": chosen}
+    return tell(arguments, answer, "Written. Test it: kmc-kiosk test nfc, kmc-kiosk test qr")
+
+
+def run_test(arguments: argparse.Namespace) -> int:
+    """``test nfc``, ``test qr`` and ``test scanner``: exit 1 for any verdict but ``good`` and ``slow``."""
+    from drivers.doctor.opening import open_reader
+    from drivers.doctor.taps import measure
+
+    device = device_to_read(settings_or_fault(), arguments.kind, arguments.device)
+    with open_reader(arguments.kind, device) as connection:
+        score = measure(connection, say_to_person, taps=arguments.taps, timeout_s=arguments.timeout)
+    answer = {"device": device} | score.as_json()
+    if score.verdict in ("unsure", "bad"):
+        faults = ", ".join(f"{count}x {code}" for code, count in score.faults.items())
+        message = f"{score.reads} of {score.taps} taps read; {faults or 'no fault'}; noise {score.noise}"
+        answer |= {"code": f"reader_{score.verdict}", "message": message}
+    text = (
+        f"{score.verdict}: {score.reads} of {score.taps} read, p50 {score.p50_ms} ms, p95 {score.p95_ms} ms"
+    )
+    say(arguments, answer, text)
+    return 1 if "code" in answer else 0
 
 
 def run_tap(arguments: argparse.Namespace) -> int:
@@ -295,10 +339,36 @@ def device_to_read(loaded: Loaded, kind: str, given: str) -> str:
     return device_for(loaded, kind, given)
 
 
-def _need_card(arguments: argparse.Namespace) -> None:
-    if bool(arguments.payload) == bool(arguments.card):
-        print("kmc-kiosk: give either a payload or --card CARD_NO", file=sys.stderr)
-        raise SystemExit(2)
+def _way_to_central() -> CentralAddress:
+    """Central's address as a running kiosk would use it; none while settings or enrolment are wrong."""
+    from dataclasses import replace
+
+    from kiosk import enrolment
+    from kiosk.app import central_address
+    from sync.kiosk_end import CentralAddress
+
+    try:
+        address = central_address(settings_or_fault())
+        bundle = None if address.url else enrolment.load(home_folder())
+    except KioskError as fault:  # the doctor has told of it by its own check
+        say_to_person(f"{fault.code}: settings or enrolment cannot be used")
+        return CentralAddress("")
+    return replace(address, url=bundle.central_url) if bundle else address
+
+
+@contextmanager
+def open_asking_counter() -> Iterator[Counter]:
+    """The counter of this home with central behind it, as the screen has it; closed at the end."""
+
+    def rights(loaded: Loaded, home: Home, clock: Clock) -> AbstractContextManager[CentralRights]:
+        from kiosk.app import central_address
+        from sync.kiosk_end import make_rights
+
+        # The sync process looks for what is to be sent by itself, too.
+        return closing(make_rights(home, central_address(loaded), clock, lambda: None))
+
+    with open_counter(rights) as counter:
+        yield counter
 
 
 def _commands(arguments: argparse.Namespace) -> TextIO | None:
@@ -332,10 +402,6 @@ COMMANDS: Mapping[str, Command] = {
     "read nfc": run_read_nfc,
     "read qr": run_read_qr,
     "sync": run_sync,
-    "status": run_status,
-    "show": run_show,
-    "confirm": run_confirm,
-    "void": run_void,
     "journal list": journal_commands.run_list,
     "journal verify": run_journal_verify,
     "journal export": run_journal_export,
@@ -344,11 +410,16 @@ COMMANDS: Mapping[str, Command] = {
     "journal unshown": journal_commands.run_unshown,
     "config check": run_config_check,
     "config show": run_config_show,
+    "devices": run_devices,
+    "doctor": run_doctor,
+    "setup": run_setup,
+    **{f"test {kind}": run_test for kind in technician_commands.KINDS},
     "demo": run_demo,
     "tap": run_tap,
     "show-qr": run_show_qr,
     "cards": run_cards,
     "virtual": run_virtual,
+    **counter_commands.commands(open_counter, open_asking_counter, tell, say),
     **rights_commands.commands(open_counter, tell),
     **enrol_commands.commands(open_counter, tell),
 }

@@ -273,3 +273,32 @@ class KioskStatus:
     warnings: tuple[str, ...] = field(default=())
     loading: int | None = None
     """Percent of a first load (or one anew) that is on its way; None if none is."""
+
+
+class CheckStatus(StrEnum):
+    """How one check of the doctor ended."""
+
+    GOOD = "good"
+    ATTENTION = "attention"
+    """It works, and will not for long, or not as well as it could."""
+    BAD = "bad"
+    """Something does not work because of this."""
+    ABSENT = "absent"
+    """There is nothing here to check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of the doctor found, for a technician."""
+
+    check: str
+    """What was looked at, such as ``usb_access``."""
+    status: CheckStatus
+    subject: str
+    """The device, file or service it is about."""
+    evidence: str
+    """What was seen, in one line."""
+    fix: str = ""
+    """A command line that mends it, or what to do with one's hands."""
+    again: str = "kmc-kiosk doctor"
+    """The command line that tests it again."""

@@ -1,0 +1,101 @@
+"""Ten taps: what is counted, what is waited for, and what the verdict is."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from drivers.doctor.taps import measure, verdict_of
+from drivers.reader import DeviceReference, Faulted, FeedbackWhat, Health, Lifted, PollEvent
+from kiosk.errors import CardFault, EnvironmentFault
+from kiosk.values import CardRead, Medium
+
+
+class Scripted:
+    """A reader whose polls are written down; silent once they are used up. Its clock goes on by each poll."""
+
+    reference = DeviceReference("nfc", "scripted")
+    interval_s = 0.01
+
+    def __init__(self, *events: PollEvent | None) -> None:
+        self.events = deque(events)
+        self.now = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def poll(self) -> PollEvent | None:
+        self.now += 0.04
+        return self.events.popleft() if self.events else None
+
+    def health(self) -> Health:
+        return Health(0, 0, 0)
+
+    def feedback(self, what: FeedbackWhat) -> bool:
+        return False
+
+    def rest(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def read(ms: float) -> CardRead:
+    return CardRead(Medium.NFC, b"x", b"\x04" * 7, "NTAG215", read_ms=ms)
+
+
+def slipped() -> Faulted:
+    return Faulted(CardFault("card_lifted", "left too soon"))
+
+
+def test_ten_good_taps() -> None:
+    events = [event for ms in range(20, 30) for event in (None, read(ms), None, Lifted())]
+    reader = Scripted(*events)
+    said: list[str] = []
+    score = measure(reader, said.append, empty_s=1.0, clock=lambda: reader.now, rest=reader.rest)
+    assert (score.taps, score.reads, score.p50_ms, score.p95_ms, score.noise) == (10, 10, 24.5, 29.0, 0)
+    assert (score.verdict, score.faults) == ("good", {})
+    assert 15 <= score.rounds_per_s <= 25
+    assert said.count("take it away") == 10
+    assert said[0] == "tap 1 of 10"
+
+
+def test_faults_and_noise_are_counted() -> None:
+    taps = [read(20), slipped(), read(400), slipped()]
+    events = [event for one in taps for event in (one, Lifted())]
+    reader = Scripted(*events, None, slipped())
+    score = measure(reader, print, taps=4, empty_s=1.0, clock=lambda: reader.now, rest=reader.rest)
+    assert (score.reads, score.faults, score.noise) == (2, {"card_lifted": 2}, 1)
+    assert score.verdict == "bad"
+
+
+def test_no_tap_comes() -> None:
+    reader = Scripted()
+    with pytest.raises(EnvironmentFault, match="nothing came for 2 s") as caught:
+        measure(reader, print, timeout_s=2.0, clock=lambda: reader.now, rest=reader.rest)
+    assert caught.value.code == "tap_timeout"
+    assert reader.now >= 2.0
+
+
+@pytest.mark.parametrize(
+    ("reads", "p95_ms", "noise", "verdict"),
+    [
+        (10, 300.0, 0, "good"),
+        (10, 301.0, 0, "slow"),
+        (9, 50.0, 0, "unsure"),
+        (8, 50.0, 0, "unsure"),
+        (7, 50.0, 0, "bad"),
+        (10, 50.0, 1, "bad"),
+    ],
+)
+def test_verdicts(reads: int, p95_ms: float, noise: int, verdict: str) -> None:
+    assert verdict_of(10, reads, p95_ms, noise) == verdict

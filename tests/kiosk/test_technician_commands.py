@@ -1,0 +1,81 @@
+"""Setup: what is chosen of what is there, and how it is written."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.load import load
+from kiosk.errors import EnvironmentFault
+from kiosk.technician_commands import ask_at_terminal, choose, write
+
+
+def device(what: str, path: str, **settings: str) -> dict[str, Any]:
+    keys = {key.replace("__", "."): value for key, value in settings.items()}
+    return {"what": what, "path": path, "name": path, "settings": keys, "trouble": ""}
+
+
+READERS = [
+    device("nfc", "usb:001:004", readers__nfc__device="usb:072f:2200"),
+    device("nfc", "tty:USB0", readers__nfc__device="tty:USB0:pn532"),
+    device("camera", "/dev/video0", readers__qr__source="/dev/video0"),
+]
+
+
+def answers(*typed: str) -> Any:
+    waiting = deque(typed)
+    return lambda question: waiting.popleft()
+
+
+def test_without_questions_the_first_of_each() -> None:
+    chosen = choose(READERS, None)
+    assert chosen["readers.nfc.device"] == "usb:072f:2200"
+    assert chosen["readers.qr.source"] == "/dev/video0"
+    assert (chosen["readers.nfc.enabled"], chosen["readers.qr.enabled"]) == ("true", "true")
+
+
+def test_a_person_chooses() -> None:
+    chosen = choose(READERS, answers("9", "x", "2", "0"))
+    assert chosen["readers.nfc.device"] == "tty:USB0:pn532"
+    assert chosen["readers.qr.enabled"] == "false"
+    assert "readers.qr.source" not in chosen
+
+
+def test_what_is_not_there_is_off() -> None:
+    chosen = choose([], answers())
+    assert {value for key, value in chosen.items() if key.endswith("enabled")} == {"false"}
+
+
+def test_written_with_comments_kept(tmp_path: Path) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text("# the counter by the door\n[screen]\nfullscreen = false  # a laptop\n")
+    write(file, choose(READERS, None))
+    text = file.read_text()
+    assert "# the counter by the door" in text
+    assert "# a laptop" in text
+    loaded = load({"KMC_HOME": str(tmp_path)}, file).settings
+    assert (loaded.readers.nfc.device, loaded.readers.nfc.enabled) == ("usb:072f:2200", True)
+    assert loaded.screen.fullscreen is False
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "kiosk.toml"
+    with pytest.raises(EnvironmentFault) as caught:
+        write(file, {"readers.nfc.devise": "x"})
+    assert caught.value.code == "settings_wrong"
+    (tmp_path / "taken").touch()
+    with pytest.raises(EnvironmentFault) as caught:
+        write(tmp_path / "taken" / "kiosk.toml", {"readers.nfc.enabled": "true"})
+    assert caught.value.code == "write_failed"
+
+
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "nothing").touch()
+    with (tmp_path / "nothing").open() as empty:
+        monkeypatch.setattr("sys.stdin", empty)
+        with pytest.raises(EnvironmentFault) as caught:
+            ask_at_terminal("? ")
+    assert caught.value.code == "nobody_answers"
