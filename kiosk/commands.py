@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded, load
@@ -14,9 +14,13 @@ from config.mistakes import SettingsFault
 from kiosk.errors import EnvironmentFault
 
 if TYPE_CHECKING:  # a command loads only what it needs
+    from kiosk.clock import Clock
     from kiosk.counter import Counter
     from kiosk.home import Home
     from kiosk.ledger import Ledger
+    from kiosk.ports import RightsSource
+
+    OpenSource = Callable[[Loaded, Home, Clock], AbstractContextManager[RightsSource]]
 
 
 def settings_or_fault() -> Loaded:
@@ -38,23 +42,24 @@ def open_home() -> Home:
 
 
 @contextmanager
-def open_counter() -> Iterator[Counter]:
-    """The counter of this home, closed at the end."""
+def open_counter(open_source: OpenSource | None = None) -> Iterator[Counter]:
+    """The counter of this home, closed at the end; ``open_source`` gives it who asks central for it."""
     from kiosk.clock import SystemClock
     from kiosk.home import Home
 
     loaded = settings_or_fault()
     limits = loaded.settings.limits
-    counter = Home(loaded.home).counter(
-        SystemClock(),
-        zone=loaded.settings.zone,
-        void_minutes=limits.void_minutes,
-        officer_cache_days=limits.officer_cache_days,
-    )
-    try:
+    home, clock = Home(loaded.home), SystemClock()
+    with ExitStack() as opened:
+        counter = home.counter(
+            clock,
+            rights=opened.enter_context(open_source(loaded, home, clock)) if open_source else None,
+            zone=loaded.settings.zone,
+            void_minutes=limits.void_minutes,
+            officer_cache_days=limits.officer_cache_days,
+        )
+        opened.callback(counter.close)
         yield counter
-    finally:
-        counter.close()
 
 
 @contextmanager

@@ -8,7 +8,9 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -88,10 +90,30 @@ def sign_in(counter: Counter, username: str) -> OfficerSession:
     return counter.sign_in(username, pin)
 
 
+@contextmanager
 def open_visit(
     counter: Counter, payload: str, uid: str, card_no: str, session: OfficerSession | None, reason: str
+) -> Iterator[Visit]:
+    """The visit of a payload, or of a card number: a card of the tray in demonstration, else typed.
+
+    With all that central has to say of it, asked for and waited for as the screen does. At the end it is
+    left: rights that came for it and were not used go back. Raises what ``Counter.read`` and
+    ``Counter.refresh`` do.
+    """
+    visit = _begin_visit(counter, payload, uid, card_no, session, reason)
+    try:
+        if wait(counter.look_up(visit)).done:
+            visit = counter.refresh(visit, session)
+        if session is not None and wait(counter.acquire(visit, session)).done:
+            visit = counter.refresh(visit, session)
+        yield visit
+    finally:
+        counter.leave(visit)
+
+
+def _begin_visit(
+    counter: Counter, payload: str, uid: str, card_no: str, session: OfficerSession | None, reason: str
 ) -> Visit:
-    """The visit of a payload, or of a card number: a card of the tray in demonstration, else typed."""
     if payload:
         return counter.read(card_read_of(payload, uid), session)
     if counter.enrolment.mode is Mode.DEMONSTRATION:
@@ -104,12 +126,13 @@ def open_visit(
 
 
 def show(counter: Counter, payload: str, uid: str, card_no: str, officer: str, reason: str) -> dict[str, Any]:
-    """The holder's programs and their states, offline; masked and only for an officer in production."""
+    """The holder's programs and their states; masked and only for an officer in production."""
     production = counter.enrolment.mode is Mode.PRODUCTION
     if production and not officer:
         raise OfficerFault("not_signed_in", "a signed-in officer is needed: --officer NAME")
     session = sign_in(counter, officer) if officer else None
-    return visit_as_json(open_visit(counter, payload, uid, card_no, session, reason), masked=production)
+    with open_visit(counter, payload, uid, card_no, session, reason) as visit:
+        return visit_as_json(visit, masked=production)
 
 
 def visit_as_json(visit: Visit, *, masked: bool) -> dict[str, Any]:
