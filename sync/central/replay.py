@@ -23,6 +23,7 @@ from sync.central.key_rows import DeviceKey
 from sync.central.models import grant_log, kiosk, kiosk_gen
 from sync.central.models import stock_slice as slices
 from sync.central.models import ticket as tickets
+from sync.central.replayed_writeoffs import ReplayedWriteOffs
 from sync.central.right_rows import ACTIVE, REVOKED, Kiosks, Right
 from sync.wire import CITY, from_base64
 
@@ -39,8 +40,9 @@ class Replay:
         self._roots, self._now = roots, now
         self._keys = open_keyset(from_base64(settings.get(connection, "keyset")), roots)
         self._grants: list[Grant] = []
-        kinds = ("grants", "slices", "enrolments", "keys", "keysets", "revocations", "not_understood")
-        self.counts = dict.fromkeys(kinds, 0)
+        self._writeoffs = ReplayedWriteOffs(connection, now)
+        kinds = ("grants", "slices", "enrolments", "keys", "keysets", "revocations", "accounts", "writeoffs")
+        self.counts = dict.fromkeys((*kinds, "not_understood"), 0)
 
     def take(self, entry: dict[str, Any]) -> None:
         """One entry; what is not understood is counted and passed over."""
@@ -60,6 +62,13 @@ class Replay:
             elif "revoked" in entry:
                 self._write_grants()
                 self._revoke(entry["revoked"]["kiosk"], entry["revoked"]["gen"])
+            elif "account" in entry:
+                self.counts["accounts"] += self._writeoffs.take_account(entry["account"])
+            elif "account_closed" in entry:
+                self._writeoffs.take_closing(entry["account_closed"])
+            elif "writeoff" in entry:
+                self._write_grants()
+                self.counts["writeoffs"] += self._writeoffs.take_writeoff(entry["writeoff"])
             elif "incarnation" not in entry:
                 self.counts["not_understood"] += 1
         except (CentralFault, ValueError, KeyError, TypeError):
@@ -111,7 +120,7 @@ class Replay:
         self._grants.clear()
 
     def _write_log(self, outstanding: list[dict[str, Any]], kiosks: Kiosks) -> None:
-        """Every grant told, also those that a later one followed: what was handed out under them comes yet."""
+        """Every grant told, also those that a later one followed: hand-outs under them are still to come."""
         rows = {_place(row): row for row in outstanding}
         for one in self._grants:
             if one.kiosk in kiosks.by_id:
