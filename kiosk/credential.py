@@ -38,6 +38,12 @@ _CARD_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _UID_SIZES = (4, 7, 8, 10)
 """ISO 14443-3 single, double and triple size; FeliCa's IDm has 8 (JIS X 6319-4)."""
 
+NOTHING_ON_CARD = frozenset({"card_empty", "card_classic", "card_too_small", "card_random_uid"})
+"""What a read without a payload is refused as; all but the last may be a card handed out long ago."""
+
+_CLASSIC = ("MIFARE Classic", "MIFARE Mini", "MIFARE Plus")
+_TOO_SMALL = ("NTAG210", "NTAG212", "NTAG213", "Ultralight EV1")
+
 _STRUCTURE_CODES = {
     "oversized": "card_oversized",
     "bad_algorithm": "card_bad_algorithm",
@@ -122,16 +128,25 @@ def uid_is_random(uid: bytes) -> bool:
     return (len(uid) == 4 and uid[0] == 0x08) or (len(uid) == 8 and uid[:2] == b"\x01\xfe")
 
 
+def claimed_card_no(read: CardRead) -> str:
+    """The card number that a read claims, with nothing checked; empty if it carries no credential."""
+    try:
+        return _read_claims(cose.decode(cose.parse(_signed_bytes(read)).payload)).card_no
+    except (CardFault, ValueError):
+        return ""
+
+
 def verify(read: CardRead, keyset: KeySet, now: int, proved: Grade = Grade.P1) -> VerifiedCard:
     """The card in ``read``, if its credential holds at ``now`` (Unix seconds).
 
     ``proved`` is what a challenge of the chip proved, P1 if none was run; a QR code is never above P0.
     Whether this issue is the holder's active one is asked by ``check_standing``.
 
-    Raises CardFault, in this order: ``card_empty``, ``card_oversized``, ``card_foreign``,
+    Raises CardFault, in this order: one of NOTHING_ON_CARD, ``card_oversized``, ``card_foreign``,
     ``card_malformed``, ``card_bad_algorithm``, ``card_unknown_key``, ``card_key_compromised``,
     ``card_bad_signature``, ``card_wrong_issuer``, ``card_expired``, ``card_not_yet_valid``,
-    ``card_wrong_medium``, ``card_random_uid``, ``card_wrong_chip``, ``card_downgrade``.
+    ``card_wrong_medium``, ``card_random_uid``, ``card_wrong_chip``, ``card_not_original`` (NXP's signature of
+    the chip is wrong), ``card_downgrade``.
     A key used outside its time is ``card_unknown_key``; the detail ``why`` tells (``retired_before`` …).
     """
     try:
@@ -156,7 +171,7 @@ def verify(read: CardRead, keyset: KeySet, now: int, proved: Grade = Grade.P1) -
     _check_time(credential, now)
     if credential.medium is not read.medium:
         raise CardFault("card_wrong_medium", f"a {credential.medium} credential on {read.medium}")
-    grade = _check_chip(credential, read.uid, proved) if read.medium is Medium.NFC else Grade.P0
+    grade = _check_chip(credential, read, proved) if read.medium is Medium.NFC else Grade.P0
     return VerifiedCard(
         credential.card_no,
         credential.issue_no,
@@ -204,7 +219,7 @@ def check_standing(
 def _signed_bytes(read: CardRead) -> bytes:
     """The COSE bytes of a read, within the limits."""
     if not read.payload:
-        raise CardFault("card_empty", "nothing on the card")
+        raise _nothing_on(read)
     if len(read.payload) > MAX_PAYLOAD:
         raise CardFault("card_oversized", f"{len(read.payload)} bytes, at most {MAX_PAYLOAD}")
     if read.medium is Medium.NFC:
@@ -215,6 +230,17 @@ def _signed_bytes(read: CardRead) -> bytes:
     if not read.payload.startswith(prefix):
         raise CardFault("card_foreign", "not a KMC code")
     return _inflate(base45.b45decode(read.payload[len(prefix) :]))
+
+
+def _nothing_on(read: CardRead) -> CardFault:
+    """Why a card without a credential has none: by its chip, as the reader named it."""
+    if read.chip.startswith(_CLASSIC):
+        return CardFault("card_classic", f"{read.chip} carries no credential", chip=read.chip)
+    if read.chip in _TOO_SMALL:
+        return CardFault("card_too_small", f"{read.chip} holds no credential", chip=read.chip)
+    if uid_is_random(read.uid):
+        return CardFault("card_random_uid", "nothing on a card whose UID changes with every tap")
+    return CardFault("card_empty", "nothing on the card")
 
 
 def _inflate(data: bytes) -> bytes:
@@ -271,12 +297,15 @@ def _check_time(credential: Credential, now: int) -> None:
         raise CardFault("card_not_yet_valid", "issued in the future", issued_at=credential.issued_at)
 
 
-def _check_chip(credential: Credential, uid: bytes, proved: Grade) -> Grade:
+def _check_chip(credential: Credential, read: CardRead, proved: Grade) -> Grade:
     """The grade of a chip whose UID is the one it was issued for."""
+    uid = read.uid
     if uid_is_random(uid) or uid_is_random(credential.uid):
         raise CardFault("card_random_uid", "this chip's UID changes with every tap")
     if uid != credential.uid:
         raise CardFault("card_wrong_chip", "the credential was written for another chip")
+    if read.proof is not None and read.proof.original is False:
+        raise CardFault("card_not_original", "the chip's originality signature is not its maker's")
     grade = proved if proved > Grade.P1 else Grade.P1
     if grade < credential.least_grade:
         needed = credential.least_grade.label

@@ -88,6 +88,15 @@ def running_device(home: Path, kind: str) -> str:
     return f"udp:127.0.0.1:{udp_port}" if kind == "nfc" else f"http://127.0.0.1:{http_port}/stream.mjpg"
 
 
+def running_originality_keys(home: Path) -> tuple[bytes, ...]:
+    """The keys with which the running station signs its chips as original; none if it does not run."""
+    try:
+        state = json.loads(state_file(home).read_text(encoding="utf-8"))
+        return tuple(bytes.fromhex(key) for key in state["originality_keys"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
 def ask_station(home: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Gives the station one order and answers its word.
 

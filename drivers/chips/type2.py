@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.chips.ndef import MAX_MESSAGE_BYTES, check_length
 from kiosk.errors import CardFault
@@ -10,6 +10,9 @@ from kiosk.errors import CardFault
 PAGE_BYTES = 4
 FIRST_DATA_PAGE = 4
 CC_PAGE = 3
+
+LEAST_BYTES = 256
+"""Smallest memory of a chip that carries a credential (150 to 190 bytes), its record and the chip's own."""
 
 ACK = 0x0A
 """Four-bit acknowledge; any other single nibble is a NAK (NTAG213/215/216 data sheet, section 9.3)."""
@@ -21,6 +24,13 @@ class Version:
 
     chip: str
     pages: int
+    signs: bool = True
+    """Gives NXP's originality signature (READ_SIG)."""
+
+    @property
+    def holds_credential(self) -> bool:
+        """True if a credential fits: some 200 bytes with its record; NTAG213 has 144 for data."""
+        return self.pages * PAGE_BYTES >= LEAST_BYTES
 
 
 # Storage size byte of GET_VERSION -> name and pages (NTAG213/215/216 data sheet, table 28 and section 8.5;
@@ -58,7 +68,9 @@ def parse_version(answer: bytes) -> Version | None:
     if len(answer) != 8 or answer[0] != 0x00 or answer[1] != 0x04:
         return None
     if answer[2] == 0x04:
-        return _NTAG.get(answer[6])
+        version = _NTAG.get(answer[6])
+        # NTAG I2C says the same sizes under a subtype of its own; whose key signs there is not published.
+        return replace(version, signs=False) if version and answer[3] == 0x05 else version
     if answer[2] == 0x03:
         return _ULTRALIGHT.get(answer[6])
     return None
