@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kiosk import sync_state
+from kiosk.central_time import HIGHEST_WALL, highest_ms
 from kiosk.clock import Clock, from_unix_ms, unix_ms
 from kiosk.errors import OfficerFault
 from kiosk.journal import Draft, Journal
@@ -21,7 +22,6 @@ from kiosk.journal_format import CLOCK_ASSERTION, Record
 from kiosk.ledger import Ledger, meta_of, put_meta
 from kiosk.sync_state import SyncState
 
-HIGHEST_WALL = "highest_wall_ms"
 _ASSERTED = "clock_asserted"
 
 
@@ -48,10 +48,10 @@ class AssertedClock:
         if said is None:
             return machine
         state = sync_state.load(self._home)
-        highest_ms = int(self._ledger.meta(HIGHEST_WALL, "0"))
+        highest = highest_ms(self._ledger)
         asserted = from_unix_ms(said.to_ms + self.monotonic_ms() - said.mono_ms)
-        trusted = not sync_state.is_doubtful(machine, state, self, highest_ms)
-        otherwise = sync_state.is_doubtful(asserted, state, self, highest_ms)
+        trusted = not sync_state.is_doubtful(machine, state, self, highest)
+        otherwise = sync_state.is_doubtful(asserted, state, self, highest)
         return machine if trusted or otherwise else asserted
 
     def monotonic_ms(self) -> int:
@@ -70,10 +70,10 @@ class AssertedClock:
         return said if said.boot_id == self.boot_id() else None
 
 
-def likely_now(clock: Clock, state: SyncState, highest_ms: int) -> datetime:
+def likely_now(clock: Clock, state: SyncState, highest: int) -> datetime:
     """The best guess at the time where the clock is in doubt; good enough to judge a card by."""
     expected_ms = sync_state.expected_ms(state, clock)
-    return from_unix_ms(max(unix_ms(clock.now()), highest_ms) if expected_ms is None else expected_ms)
+    return from_unix_ms(max(unix_ms(clock.now()), highest) if expected_ms is None else expected_ms)
 
 
 def assert_date(
@@ -82,20 +82,25 @@ def assert_date(
     """Records that a supervisor confirms the local date; the journal's clock follows it from then on.
 
     The hour is the machine's, or central's where central was heard in this boot. ``last_day`` is the last one
-    on which the kiosk still knows its officers. Raises OfficerFault: ``date_backwards`` before the highest
-    time seen, ``date_too_far``, ``date_not_central`` (detail ``date``) where central's signed time of this
-    boot names another day.
+    on which the kiosk still knows its officers. Where central was not heard in this boot it is forward only;
+    else the highest time seen gives way to central's, should it be ahead. Raises OfficerFault:
+    ``date_backwards`` before the highest time seen, ``date_too_far``, ``date_not_central`` (detail ``date``)
+    where central's signed time of this boot names another day.
     """
     clock, tz = journal.clock, ZoneInfo(zone)
 
     def decide(connection: Any) -> Draft:
-        highest_ms = int(meta_of(connection, HIGHEST_WALL) or 0)
+        highest = int(meta_of(connection, HIGHEST_WALL) or 0)
         expected_ms = sync_state.expected_ms(state, clock)
-        seen = from_unix_ms(highest_ms).astimezone(tz).date()
+        seen = from_unix_ms(highest).astimezone(tz).date()
         if expected_ms is None:
             hour = clock.now().astimezone(tz).timetz().replace(tzinfo=None)
             at_ms = unix_ms(datetime.combine(day, hour, tz).astimezone(UTC))
-            to_ms = max(at_ms, highest_ms) if day == seen else at_ms
+            to_ms = max(at_ms, highest) if day == seen else at_ms
+            if to_ms < highest:
+                raise OfficerFault(
+                    "date_backwards", f"this kiosk has seen {seen} already", date=seen.isoformat()
+                )
         else:
             expected = from_unix_ms(expected_ms).astimezone(tz).date()
             if day != expected:
@@ -103,15 +108,13 @@ def assert_date(
                     "date_not_central", f"central says it is {expected}", date=expected.isoformat()
                 )
             to_ms = expected_ms
-        if to_ms < highest_ms:
-            raise OfficerFault("date_backwards", f"this kiosk has seen {seen} already", date=seen.isoformat())
         if day > last_day:
             raise OfficerFault(
                 "date_too_far", f"nothing was synced since long before {day}", date=last_day.isoformat()
             )
         said = [clock.boot_id(), clock.monotonic_ms(), to_ms]
-        put_meta(connection, **{_ASSERTED: json.dumps(said)})
-        detail = {"from_ms": highest_ms, "to_ms": to_ms, "supervisor": supervisor}
+        put_meta(connection, **{_ASSERTED: json.dumps(said), HIGHEST_WALL: str(to_ms)})
+        detail = {"from_ms": highest, "to_ms": to_ms, "supervisor": supervisor}
         return Draft(type=CLOCK_ASSERTION, officer=supervisor, detail=detail)
 
     return journal.append(decide)

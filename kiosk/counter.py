@@ -18,8 +18,9 @@ from kiosk import pickups, sync_state, visits
 from kiosk.acquiring import Acquiring
 from kiosk.cache import Cache
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
+from kiosk.central_time import highest_ms
 from kiosk.clock import Clock, from_unix_ms, unix_ms
-from kiosk.clock_assertion import HIGHEST_WALL, assert_date, likely_now
+from kiosk.clock_assertion import assert_date, likely_now
 from kiosk.credential import VerifiedCard, check_standing, verify
 from kiosk.database import database_faults
 from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
@@ -490,15 +491,14 @@ class Counter:
         return sync_state.is_online(sync_state.load(self.home), self._clock)
 
     def _date_in_doubt(self) -> bool:
-        highest = int(self._ledger.meta(HIGHEST_WALL, "0"))
-        return sync_state.date_in_doubt(sync_state.load(self.home), self._clock, highest)
+        state = sync_state.load(self.home)
+        return sync_state.date_in_doubt(state, self._clock, highest_ms(self._ledger))
 
     def _card_time(self) -> datetime:
         """When a card is read: a clock in doubt does not make it expired or not yet valid."""
         if not self._date_in_doubt():
             return self._clock.now()
-        highest = int(self._ledger.meta(HIGHEST_WALL, "0"))
-        return likely_now(self._clock, sync_state.load(self.home), highest)
+        return likely_now(self._clock, sync_state.load(self.home), highest_ms(self._ledger))
 
     def _synced_at(self, cache: Cache | None) -> datetime:
         stored = cache.meta("synced_at") if cache else ""

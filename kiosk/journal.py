@@ -13,12 +13,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.central_time import raise_highest
 from kiosk.clock import Clock, unix_ms
 from kiosk.effects import make_effect
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.generations import salvaged_upto
 from kiosk.journal_format import ZERO_HASH, Record, commitment, encode, record_hash, sign_record
-from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger, meta_of, put_meta, signing_key
+from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger, meta_of, signing_key
 
 SALT_BYTES = 16
 MAX_PRIVATE_CHARS = 1000
@@ -148,7 +149,7 @@ class Journal:
                 (gen, seq, salt, draft.private),
             )
         make_effect(connection, record)
-        _raise_highest_wall(connection, now_ms)
+        raise_highest(connection, now_ms)
         return record
 
 
@@ -159,9 +160,3 @@ def _check_private(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise OfficerFault("text_malformed", "not readable as text") from None
-
-
-def _raise_highest_wall(connection: Any, wall_ms: int) -> None:
-    """Keeps the highest wall time ever seen; a clock behind it is in doubt."""
-    if int(meta_of(connection, "highest_wall_ms") or 0) < wall_ms:
-        put_meta(connection, highest_wall_ms=str(wall_ms))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kiosk import anchor
+from kiosk.central_time import HIGHEST_WALL
 from kiosk.cose import SignedDataFault
 from kiosk.effects import put_pickup
 from kiosk.enrolment import Enrolment
@@ -34,7 +35,7 @@ from kiosk.ledger import (
 )
 from kiosk.salvage_reading import Found
 
-_KEPT_META: Final = ("highest_wall_ms", "incarnation", "rollback_counter")
+_KEPT_META: Final = (HIGHEST_WALL, "incarnation", "rollback_counter")
 
 
 @dataclass(slots=True)

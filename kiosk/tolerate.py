@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kiosk.ledger import PICKUPS, TOLERATED, Ledger, meta_of
+from kiosk.central_time import HEARD
+from kiosk.ledger import PICKUPS, TOLERATED, meta_of
 from kiosk.program import Program
 
 MODE: Final = "tolerate"
 NO_GRANT: Final = (0, 0)
 """The epoch of a hand-out under no grant."""
-_HEARD: Final = "central_heard_ms"
-_NOTE_EVERY_MS: Final = 10 * 60 * 1000
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -43,19 +42,13 @@ class WithoutRight:
         return max(0, self.total - self.spent - here)
 
 
-def note_heard(ledger: Ledger, central_ms: int) -> None:
-    """Keeps central's newest signed time (Unix milliseconds); every ten minutes, to spare the disk."""
-    if central_ms - int(ledger.meta(_HEARD, "0")) >= _NOTE_EVERY_MS:
-        ledger.set_meta(**{_HEARD: str(central_ms)})
-
-
 def room(connection: Any, program: Program, now_ms: int) -> int:
     """How much of a program may still be handed out without the right; 0 if any of its limits is reached.
 
     Inside the caller's transaction, or by itself for a look.
     """
     limits = program.tolerate
-    heard_ms = int(meta_of(connection, _HEARD) or 0)
+    heard_ms = int(meta_of(connection, HEARD) or 0)
     if program.mode != MODE or limits is None or not heard_ms:
         return 0
     if (now_ms - heard_ms) // _DAY_MS >= limits.days:

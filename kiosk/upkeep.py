@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk import private_text, pruning, rollback
+from kiosk import central_time, private_text, pruning, rollback
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import EnvironmentFault
 from kiosk.journal import Identity
@@ -96,7 +96,7 @@ class Upkeep:
 
     def _date_in_doubt(self) -> bool:
         """A clock that is ahead would take for old what is not."""
-        highest = int(self._ledger.meta("highest_wall_ms", "0"))
+        highest = central_time.highest_ms(self._ledger)
         return unix_ms(self._clock.now()) <= 0 or date_in_doubt(
             load(self._ledger.path.parent), self._clock, highest
         )

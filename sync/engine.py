@@ -18,6 +18,7 @@ from kiosk import freezing, key_roll, sync_state
 from kiosk.acknowledgement import forget_acknowledged
 from kiosk.asking import forget_asked
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
+from kiosk.central_time import note_heard
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
@@ -37,7 +38,6 @@ from kiosk.rights import (
 )
 from kiosk.stock_records import receive
 from kiosk.sync_state import SyncState
-from kiosk.tolerate import note_heard
 from kiosk.unheld import note_covers
 from kiosk.upkeep import Upkeep
 from kiosk.voiding import void_requested
@@ -383,8 +383,9 @@ class SyncEngine:
             boot_id=self.clock.boot_id(),
         )
         sync_state.save(self.home, state)
-        if time is not None:
-            note_heard(self.ledger, time.time_ms)
+        heard_ms = sync_state.expected_ms(state, self.clock)
+        if heard_ms is not None:
+            note_heard(self.ledger, heard_ms)
 
     def note_failure(self, fault: CentralFault) -> None:
         """Leaves word that central did not answer, or not well; its time stays known."""

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import cose, freezing
 from kiosk.acknowledgement import Acknowledged, acknowledge, forget_acknowledged
+from kiosk.central_time import note_file
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
@@ -206,6 +207,7 @@ def acknowledge_file(home: Home, engine: SyncEngine, data: bytes) -> TakenIn:
     before = engine.ledger.waiting()
     for section in answer.journals:
         _take_section(engine.ledger, identity.gen, section, asked)
+    note_file(engine.ledger, answer.time_ms)
     grants, orders, refused = 0, 0, ""
     if answer.poll is not None:
         refused = _take_poll(engine, answer.poll)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from kiosk import sync_state
+from kiosk.central_time import HIGHEST_WALL, note_heard
 from kiosk.clock import unix_ms
 from kiosk.errors import OfficerFault
 from kiosk.journal_format import Record, decode
@@ -136,3 +137,55 @@ def test_what_is_over_by_the_confirmed_date_is_over(reset: World) -> None:
 def test_a_release_record_of_a_doubtful_clock_never_takes_the_highest_time_back(reset: World) -> None:
     reset.sign_in()
     assert reset.ledger.meta("highest_wall_ms") == str(unix_ms(START))
+
+
+# -- a clock that was ahead --
+
+
+@pytest.fixture
+def ahead(world: World) -> World:
+    """Started ten days ahead with central away, something recorded, then the clock set right."""
+    world.take_in(world.grant())
+    world.clock.at, world.clock.boot = START + timedelta(days=10), "boot-2"
+    world.sign_in()
+    world.clock.at = START
+    return world
+
+
+def test_what_only_this_machine_said_gives_way_to_central(ahead: World) -> None:
+    assert ahead.state().code is StateCode.DATE_IN_DOUBT
+    assert refused_code(ahead, TODAY) == "date_backwards"
+    heard(ahead, START)
+    ahead.clock.at = YEARS_AGO  # and a dead battery on top: it needs a person
+    now = ahead.counter.assert_clock(TODAY, ahead.sign_in(SUPERVISOR))
+    assert now == "2026-11-20T09:00:00"
+    assert newest(ahead).detail["from_ms"] > newest(ahead).detail["to_ms"] == unix_ms(START)
+    assert ahead.state().code is StateCode.READY
+    ahead.clock.at, ahead.clock.boot = START + timedelta(hours=1), "boot-3"
+    assert ahead.state().code is StateCode.READY  # alone again, with a clock that is right
+
+
+def test_without_central_it_stays_forward_only(ahead: World) -> None:
+    assert refused_code(ahead, TODAY) == "date_backwards"
+    assert refused_code(ahead, date(2026, 11, 29)) == "date_backwards"
+    ahead.counter.assert_clock(date(2026, 11, 30), ahead.sign_in(SUPERVISOR))
+
+
+def test_the_highest_time_follows_central(ahead: World) -> None:
+    note_heard(ahead.ledger, unix_ms(START))
+    assert ahead.ledger.meta(HIGHEST_WALL) == str(unix_ms(START))
+    assert ahead.state().code is StateCode.READY
+    note_heard(ahead.ledger, unix_ms(START + timedelta(days=1)))
+    assert ahead.state().code is StateCode.DATE_IN_DOUBT
+
+
+def test_clocks_may_differ_a_little_and_the_disk_is_spared(world: World) -> None:
+    world.sign_in()
+    note_heard(world.ledger, unix_ms(START - timedelta(minutes=9)))
+    assert world.ledger.meta(HIGHEST_WALL) == str(unix_ms(START))
+    before = world.ledger.row("PRAGMA data_version")[0], world.ledger.db.conn.total_changes
+    for minute in range(-8, 1):
+        note_heard(world.ledger, unix_ms(START + timedelta(minutes=minute)))
+    assert (world.ledger.row("PRAGMA data_version")[0], world.ledger.db.conn.total_changes) == before
+    note_heard(world.ledger, unix_ms(START + timedelta(minutes=1)))
+    assert world.ledger.meta(HIGHEST_WALL) == str(unix_ms(START + timedelta(minutes=1)))

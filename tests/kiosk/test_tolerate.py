@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from kiosk.acknowledgement import acknowledge, forget_acknowledged
+from kiosk.central_time import note_heard
 from kiosk.clock import unix_ms
 from kiosk.errors import CentralFault, OfficerFault
 from kiosk.journal_format import Record, decode
 from kiosk.ledger import JOURNAL
 from kiosk.rights import dispense, release
-from kiosk.tolerate import note_heard
 from kiosk.unheld import note_covers
 from kiosk.values import StateCode
 from tests.kiosk.counter_world import World, program
@@ -147,7 +147,8 @@ def test_only_what_central_acknowledged_is_taken_off_the_counters(cut_off: World
     assert cut_off.state(holder_id=4).code is StateCode.NEEDS_NETWORK
     cut_off.set_online(True)  # heard, but nothing acknowledged
     cut_off.set_online(False)
-    note_heard(cut_off.ledger, unix_ms(cut_off.clock.now()) + 3_600_000)
+    cut_off.clock.go_on(timedelta(hours=1))
+    note_heard(cut_off.ledger, unix_ms(cut_off.clock.now()))
     assert counted(cut_off) == [("beras", 30_000, 3)]
     take_word(cut_off, 3)
     assert counted(cut_off) == [("beras", 10_000, 1)]

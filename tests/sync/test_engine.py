@@ -6,6 +6,7 @@ import base64
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from kiosk.stock_slice import make as make_slice
 from sync.engine import SyncEngine
 from sync.pushing import BATCH_RECORDS
 from sync.wire import VoidRequest
-from tests.kiosk.counter_world import World
+from tests.kiosk.counter_world import START, World
 from tests.sync.kiosk_end_world import FakeCentral, make_engine
 from tests.sync.test_feed_apply import holder
 
@@ -375,6 +376,15 @@ def test_what_central_was_heard_at_and_what_the_data_counts_is_kept(
     note(world)
     engine.push_all()  # acknowledged, and nobody has asked what it changed
     assert engine.caches.current().meta("covers") == '{"1": 3}'
+
+
+def test_a_kiosk_that_only_ever_synced_knows_a_clock_that_fell_back(world: World, engine: SyncEngine) -> None:
+    assert world.ledger.head_seq(1) == 0
+    engine.sync_now()
+    world.clock.at, world.clock.boot, world.clock.mono = START - timedelta(days=365), "boot-2", 1_000
+    assert "date_in_doubt" in world.counter.status().warnings
+    world.clock.at = START
+    assert "date_in_doubt" not in world.counter.status().warnings
 
 
 # -- what central's refusals do --

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.central_time import note_heard
 from kiosk.clock import unix_ms
 from kiosk.grant import Term
 from kiosk.journal import Identity, Journal
@@ -18,7 +19,7 @@ from kiosk.program import Program
 from kiosk.retiring import retire
 from kiosk.rights import GrantOutcome, Handing, dispense, take_in
 from kiosk.stock_records import give_back, receive
-from kiosk.tolerate import WithoutRight, note_heard
+from kiosk.tolerate import WithoutRight
 from kiosk.values import Checks, Collector, Grade
 from kiosk.voiding import void_requested
 from sync.central import accounts, audit, importing, orders, overview, stock

@@ -404,6 +404,25 @@ def test_an_answer_by_a_key_that_speaks_no_more_is_refused(
     assert kiosk.home.key_warnings() == (f"central_key_{status}",)
 
 
+def test_an_answer_by_file_tells_the_time_as_far_as_it_proves_it(
+    town: Central, kiosk: HomeAt, clock: Clock
+) -> None:
+    now_ms = int(clock.now * 1000)
+    clock.now += 10 * 86_400
+    kiosk.note()  # by a clock ten days ahead
+    clock.now -= 10 * 86_400
+    path = kiosk.export()
+    kiosk.note()
+    kiosk.acknowledge(carry(town, path).answer)
+    assert kiosk.ledger.meta("highest_wall_ms") == kiosk.ledger.meta("central_heard_ms") == str(now_ms)
+    path = kiosk.export()
+    clock.now += 86_400
+    kiosk.note()  # after the file was written: this may well be true
+    clock.now -= 86_400
+    kiosk.acknowledge(carry(town, path).answer)
+    assert kiosk.ledger.meta("highest_wall_ms") == str(now_ms + 86_400_000)
+
+
 def test_a_new_key_of_central_comes_with_its_answer(town: Central, kiosk: HomeAt, clock: Clock) -> None:
     kiosk.note()
     answer, _ = read_answer(carry(town, kiosk.export()).answer)
