@@ -12,6 +12,9 @@ MAX_MESSAGE_BYTES = 4096
 
 MAX_RECORDS = 16
 
+SUN_TYPE = "metrokota.go.id:s"
+"""External type of the record that NTAG 424 DNA fills anew at every read (``sdm``), behind the credential."""
+
 TNF_EMPTY = 0x00
 TNF_WELL_KNOWN = 0x01
 TNF_EXTERNAL = 0x04
@@ -88,7 +91,7 @@ def _take(message: bytes, at: int, size: int) -> bytes:
 
 
 def credential_payload(message: bytes) -> bytes:
-    """The payload of the one record of type NDEF_TYPE that the message must be.
+    """The payload of the record of type NDEF_TYPE; beside it the message may hold one of SUN_TYPE alone.
 
     Raises CardFault: card_empty (nothing or one empty record), card_foreign (well-formed, not ours),
     card_malformed, card_oversized.
@@ -97,14 +100,30 @@ def credential_payload(message: bytes) -> bytes:
     if all(record.tnf == TNF_EMPTY for record in records):
         raise CardFault("card_empty", "the card holds an empty NDEF record")
     # External type names compare case-insensitively (RTD 1.0, section 3.3).
-    ours = [r for r in records if r.tnf == TNF_EXTERNAL and r.type.lower() == NDEF_TYPE.encode("ascii")]
+    ours = [record for record in records if _is(record, NDEF_TYPE)]
     if not ours:
         raise CardFault("card_foreign", "the card holds NDEF data of another use", records=len(records))
-    if len(records) != 1:
+    if len(records) - len([record for record in records[1:2] if _is(record, SUN_TYPE)]) != 1:
         raise CardFault("card_malformed", "the credential record is not alone", records=len(records))
     if not ours[0].payload:
         raise CardFault("card_empty", "the credential record is empty")
     return ours[0].payload
+
+
+def sun_mirror(message: bytes) -> bytes:
+    """The payload of the record of SUN_TYPE behind the credential; empty if there is none. Raises CardFault."""
+    records = parse_message(message)
+    return records[1].payload if len(records) == 2 and _is(records[1], SUN_TYPE) else b""
+
+
+def _is(record: Record, kind: str) -> bool:
+    return record.tnf == TNF_EXTERNAL and record.type.lower() == kind.encode("ascii")
+
+
+def encode_with_mirror(payload: bytes, mirror: bytes) -> bytes:
+    """A message of the credential and, at its very end, a record of SUN_TYPE."""
+    first, second = encode_record(payload), encode_record(mirror, SUN_TYPE)
+    return bytes([first[0] & ~_ME]) + first[1:] + bytes([second[0] & ~_MB]) + second[1:]
 
 
 def encode_record(payload: bytes, kind: str = NDEF_TYPE, tnf: int = TNF_EXTERNAL) -> bytes:

@@ -1,0 +1,81 @@
+"""What a chip can prove beyond its content: P2 with the key this process holds, P3 by the kiosk's challenge.
+
+The same over every transport: ``transmit`` sends APDUs to the chip, whose NDEF application is selected.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from drivers.chips import card_profile, ev2, sdm
+from drivers.chips.an10922 import card_key
+from drivers.chips.apdu import Transmit
+from drivers.chips.ndef import sun_mirror
+from kiosk.errors import EnvironmentFault
+from kiosk.values import ChipProof, Grade
+
+KEY_NO = 1
+"""Number of the key that only authenticates: no file of the chip may be read or written with it."""
+_UID_BYTES = 7
+"""NXP's chips with a fixed UID; a key is never derived for a random one."""
+
+
+class Prover:
+    """Proves one card after the other, within one thread: P2 needs a key, P3 a challenge.
+
+    ``master`` is the authentication key (16 bytes) that every card's own is derived from.
+    """
+
+    def __init__(
+        self, master: bytes | None = None, *, random: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self._master = master
+        self._random = random
+        self._challenge = b""
+
+    def take_challenge(self, value: bytes) -> None:
+        """The next chip that can sign, signs this."""
+        self._challenge = value
+
+    def prove(self, transmit: Transmit, uid: bytes, message: bytes) -> ChipProof | None:
+        """What the chip with this UID and NDEF message proved; None if it can prove nothing asked for here.
+
+        Raises CardFault card_proof_bad, and what ``transmit`` raises.
+        """
+        counter: int | None = None
+        if self._master is not None and len(uid) == _UID_BYTES:
+            key = card_key(self._master, uid)
+            mirror = sun_mirror(message)
+            counter = sdm.check_mirror(key, uid, mirror) if mirror else None
+            if ev2.authenticate(transmit, KEY_NO, key, self._random(16)) is not None:
+                return ChipProof(Grade.P2, counter=counter)
+        if self._challenge:
+            signed = card_profile.run(transmit, self._challenge)
+            if signed is not None:
+                challenge, self._challenge = self._challenge, b""
+                return ChipProof(Grade.P3, challenge, *signed, counter=counter)
+        return None if counter is None else ChipProof(Grade.P1, counter=counter)
+
+
+def read_key_file(path: Path) -> bytes:
+    """The authentication key in a file: 32 hexadecimal digits, with a line's end at most.
+
+    Raises EnvironmentFault ``card_key_missing`` or ``card_key_malformed``; neither tells what is in the file.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(100)
+    except OSError as fault:
+        raise EnvironmentFault(
+            "card_key_missing",
+            f"{path}: {fault.strerror}. Hand the key over as a credential.",
+            file=str(path),
+        ) from None
+    if not re.fullmatch(rb"[0-9A-Fa-f]{32}\r?\n?", content):
+        raise EnvironmentFault(
+            "card_key_malformed", f"{path} does not hold 32 hexadecimal digits", file=str(path)
+        )
+    return bytes.fromhex(content.decode("ascii").strip())
