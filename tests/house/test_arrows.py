@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,11 +75,12 @@ def test_what_the_product_imports_is_named_in_requirements() -> None:
     distributions = {
         "PySide6": "pyside6-essentials", "shiboken6": "pyside6-essentials", "cv2": "opencv-python-headless",
         "nfc": "nfcpy", "ndef": "nfcpy", "PIL": "pillow", "psycopg": "psycopg", "argon2": "argon2-cffi",
-        "usb1": "nfcpy", "serial": "nfcpy", "starlette": "fastapi", "http_sf": "http-message-signatures",
+        "usb1": "nfcpy", "serial": "pyserial", "smartcard": "pyscard", "zxingcpp": "zxing-cpp",
+        "starlette": "fastapi", "http_sf": "http-message-signatures",
         "pydantic_core": "pydantic", "urllib3": "requests",
     }  # fmt: skip
     named = {
-        line.split("#")[0].split("==")[0].split("[")[0].strip().lower()
+        re.split(r"[#=<>;\[]", line, maxsplit=1)[0].strip().lower()
         for line in (ROOT / "deploy/requirements.in").read_text().splitlines()
     }
     ours = {"kiosk", "drivers", "ui", "sync", "config"}

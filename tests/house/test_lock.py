@@ -17,7 +17,7 @@ def pins(lock: str) -> dict[str, tuple[str, int]]:
     """Package name → its pinned version and number of hashes."""
     found: dict[str, tuple[str, int]] = {}
     for block in re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text()):
-        if match := re.match(r"([a-z0-9.-]+)==([^ ]+) \\\n", block):
+        if match := re.match(r"([a-z0-9.-]+)==([^ ]+)(?: ; [^\\\n]+)? \\\n", block):
             found[match[1]] = (match[2], len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block)))
     return found
 
@@ -26,7 +26,7 @@ def pins(lock: str) -> dict[str, tuple[str, int]]:
 def test_every_line_is_a_pin_or_a_hash(lock: str) -> None:
     for line in (ROOT / lock).read_text().splitlines():
         assert re.fullmatch(
-            r"# .*|[a-z0-9.-]+==[0-9a-z.+!]+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line
+            r"# .*|[a-z0-9.-]+==[0-9a-z.+!]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line
         ), line
     assert all(hashes for _, hashes in pins(lock).values())
     assert len(pins(lock)) > 20
