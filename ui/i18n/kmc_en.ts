@@ -1049,6 +1049,30 @@
         <translation>The chip check did not run. Tap again.</translation>
     </message>
     <message>
+        <source>Chip MIFARE Classic tidak aman untuk KMC. Ganti kartu di Loket 1.</source>
+        <translation>A MIFARE Classic chip is not safe for KMC. Replace the card at counter 1.</translation>
+    </message>
+    <message>
+        <source>Chip terlalu kecil untuk data KMC. Ganti kartu di Loket 1.</source>
+        <translation>The chip is too small for KMC data. Replace the card at counter 1.</translation>
+    </message>
+    <message>
+        <source>Chip ini bukan buatan asli NXP. Tahan kartu dan periksa KTP.</source>
+        <translation>This chip was not made by NXP. Keep the card and check the KTP.</translation>
+    </message>
+    <message>
+        <source>Chip gagal membuktikan dirinya. Tahan kartu dan periksa KTP.</source>
+        <translation>The chip failed to prove itself. Keep the card and check the KTP.</translation>
+    </message>
+    <message>
+        <source>Chip menolak perintah pembaca. Ganti kartu di Loket 1.</source>
+        <translation>The chip refuses the reader&apos;s command. Replace the card at counter 1.</translation>
+    </message>
+    <message>
+        <source>Bukti dari chip sudah pernah dipakai. Tahan kartu dan periksa KTP.</source>
+        <translation>The chip&apos;s proof was used before. Keep the card and check the KTP.</translation>
+    </message>
+    <message>
         <source>Kartu lama. Pemegang sudah punya kartu baru.</source>
         <translation>Old card. The holder has a new one.</translation>
     </message>

@@ -209,6 +209,8 @@ QtObject {
         case "card_bad_algorithm":
         case "card_malformed":
         case "card_oversized":
+        case "card_classic":
+        case "card_too_small":
             return qsTr("Kartu ini bukan KMC. Pakai kartu KMC Anda.");
         case "card_unknown_holder":
             return qsTr("Kartu ini belum dikenal di sini. Tanyakan ke petugas.");
@@ -220,7 +222,19 @@ QtObject {
         case "card_downgrade":
         case "card_not_yet_valid":
         case "card_key_compromised":
+        case "card_not_original":
+        case "card_proof_bad":
+        case "card_replayed":
+        case "card_refused":
             return qsTr("Kartu perlu dicek. Bawa ke Loket 1.");
+        case "card_superseded":
+        case "card_replaced":
+        case "card_lost":
+        case "card_stolen":
+        case "card_revoked":
+        case "card_deceased":
+        case "card_blocked":
+            return qsTr("Kartu tidak aktif. Bawa ke Loket 1.");
         case "kiosk":
             return qsTr("Kiosk belum bisa dipakai. Silakan ke Loket 1.");
         default:
@@ -527,6 +541,18 @@ QtObject {
             return qsTr("Nomor chip berubah-ubah. Kartu ini tidak bisa dipakai.");
         case "card_downgrade":
             return qsTr("Pemeriksaan chip tidak berjalan. Tempelkan lagi.");
+        case "card_classic":
+            return qsTr("Chip MIFARE Classic tidak aman untuk KMC. Ganti kartu di Loket 1.");
+        case "card_too_small":
+            return qsTr("Chip terlalu kecil untuk data KMC. Ganti kartu di Loket 1.");
+        case "card_not_original":
+            return qsTr("Chip ini bukan buatan asli NXP. Tahan kartu dan periksa KTP.");
+        case "card_proof_bad":
+            return qsTr("Chip gagal membuktikan dirinya. Tahan kartu dan periksa KTP.");
+        case "card_refused":
+            return qsTr("Chip menolak perintah pembaca. Ganti kartu di Loket 1.");
+        case "card_replayed":
+            return qsTr("Bukti dari chip sudah pernah dipakai. Tahan kartu dan periksa KTP.");
         case "card_superseded":
         case "card_replaced":
             return qsTr("Kartu lama. Pemegang sudah punya kartu baru.");
