@@ -18,7 +18,8 @@ from kiosk.database import is_intact
 from kiosk.errors import KioskError
 from kiosk.home import Home
 from kiosk.keyset import KeyStatus, KeyUse
-from kiosk.values import CheckStatus, Finding
+from kiosk.values import CheckStatus, Finding, Mode
+from kiosk.virtual_readers import ask_station, running_device
 
 LEAST_DISK: Final = 100 * 1024 * 1024
 """Bytes; below, a snapshot and its cache may not fit any more."""
@@ -42,6 +43,8 @@ def examine(folder: Path, clock: Clock) -> list[Finding]:
         home = Home(folder)
     except KioskError as fault:
         return [*findings, _of_fault("device_keys", folder, fault)]
+    if home.bundle.enrolment.mode is Mode.DEMONSTRATION:
+        findings.append(_virtual_readers(folder))
     findings += _safely("device_keys", folder, lambda: _device_keys(home))
     findings += _safely("city_keys", folder, lambda: _city_keys(home, clock))
     findings += _safely("ledger", folder, lambda: _ledger(home, clock))
@@ -141,6 +144,23 @@ def _enrolment(folder: Path) -> Iterator[Finding]:
     enrolled = bundle.enrolment
     seen = f"{enrolled.kiosk}, generation {enrolled.gen}, {enrolled.mode}"
     yield Finding("enrolment", CheckStatus.GOOD, str(folder), seen, again="kmc-kiosk status")
+
+
+def _virtual_readers(folder: Path) -> Finding:
+    """Of a demonstration alone; they stand in for what is not plugged in."""
+    if not running_device(folder, "nfc"):
+        seen = "a demonstration's virtual reader and camera start with the kiosk"
+        return Finding("virtual_readers", CheckStatus.ABSENT, "virtual readers", seen, again="kmc-kiosk run")
+    again = "kmc-kiosk test nfc; in another terminal: kmc-kiosk tap CARD_NO"
+    try:
+        cards = ask_station(folder, {"do": "list"})["cards"]
+    except KioskError as fault:
+        seen = f"{fault.code}: {fault.message}"
+        return Finding("virtual_readers", CheckStatus.BAD, "virtual readers", seen, "kmc-kiosk run", again)
+    seen = (
+        f"{running_device(folder, 'nfc')} and {running_device(folder, 'qr')}, {len(cards)} cards in the tray"
+    )
+    return Finding("virtual_readers", CheckStatus.GOOD, "virtual readers", seen, again=again)
 
 
 def _device_keys(home: Home) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import namedtuple
 from datetime import timedelta
@@ -11,7 +12,8 @@ import pytest
 
 from kiosk import examination, sync_state
 from kiosk.clock import unix_ms
-from kiosk.values import CheckStatus, Finding
+from kiosk.values import CheckStatus, Finding, Mode
+from kiosk.virtual_readers import state_file
 from tests.kiosk.counter_world import SetClock, World
 
 GOOD, ATTENTION, BAD = CheckStatus.GOOD, CheckStatus.ATTENTION, CheckStatus.BAD
@@ -37,8 +39,8 @@ def test_a_kiosk_in_order(world: World) -> None:
     synced(world)
     found = checked(world.path, world.clock)
     off = {check for check, one in found.items() if one.status is not GOOD}
-    # What this machine has not; and the city's list of keys is older than its clock says.
-    assert off <= {"device_keys", "rollback_counter", "disk", "city_keys"}
+    # What this machine has not; and a list of keys that is older than the clock says.
+    assert off <= {"device_keys", "rollback_counter", "disk", "city_keys", "virtual_readers"}
     assert BAD not in {one.status for one in found.values()}
     assert {"enrolment", "city_keys", "ledger", "dispensing", "clock", "cache", "sync"} <= set(found)
 
@@ -141,3 +143,18 @@ def test_every_mistake_in_the_settings(tmp_path: Path, monkeypatch: pytest.Monke
 def test_sound_and_printer_say_what_they_see() -> None:
     assert examination.examine_sound().evidence
     assert examination.examine_printer().status in (GOOD, CheckStatus.ABSENT)
+
+
+def test_virtual_readers_of_a_demonstration(world: World) -> None:
+    found = checked(world.path, world.clock)["virtual_readers"]
+    assert found.status is CheckStatus.ABSENT
+    state_file(world.path).write_text(json.dumps({"udp_port": 5001, "http_port": 5002, "pid": 1}))
+    found = checked(world.path, world.clock)["virtual_readers"]  # it says that it runs, and nobody answers
+    assert (found.status, "virtual_not_running" in found.evidence) == (BAD, True)
+
+
+def test_production_has_no_virtual_readers(tmp_path: Path) -> None:
+    made = World(tmp_path, Mode.PRODUCTION)
+    assert "virtual_readers" not in checked(made.path, made.clock)
+    made.counter.close()
+    made.caches.close()
