@@ -1,7 +1,8 @@
 """Issuing cards: both credentials of a card, batches of cards, and the file of virtual cards.
 
 Each card carries two credentials, one bound to its chip and one printed as QR; each is refused on the other
-medium. Chips are written elsewhere: what is made here is what goes onto them.
+medium. Chips are written by ``card_writing``, faces printed by ``card_sheet``: what is made here goes onto
+them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class IssuedCard:
     chip: str
     uid: bytes
     nfc: bytes
-    """Credential for the chip (COSE): the payload of the NDEF record of type NDEF_TYPE."""
+    """Credential for the chip (COSE): the payload of the NDEF record of type NDEF_TYPE. Empty without UID."""
     qr: str
     """Text of the QR code, ``KMC1:…``."""
     issued_at: int
@@ -95,22 +96,24 @@ def issue_card(
     valid_until: int,
     least_grade: Grade = Grade.P1,
 ) -> IssuedCard:
-    """One issue of a card, for a chip with that UID.
+    """One issue of a card, for a chip with that UID; with an empty UID there is nothing for a chip yet.
 
     Times are Unix seconds; the card is good until just before ``valid_until``. Raises ValueError for a random
     UID, an end that is not after the start, or a number no credential can carry.
     """
-    nfc = issue(
-        issuer_key,
-        kid,
-        card_no,
-        issue_no,
-        issued_at,
-        valid_until,
-        Medium.NFC,
-        uid=uid,
-        least_grade=least_grade,
-    )
+    nfc = b""
+    if uid:
+        nfc = issue(
+            issuer_key,
+            kid,
+            card_no,
+            issue_no,
+            issued_at,
+            valid_until,
+            Medium.NFC,
+            uid=uid,
+            least_grade=least_grade,
+        )
     printed = issue(issuer_key, kid, card_no, issue_no, issued_at, valid_until, Medium.QR)
     return IssuedCard(card_no, issue_no, chip, uid, nfc, to_qr(printed), issued_at, valid_until)
 

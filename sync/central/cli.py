@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.values import Mode
 from sync.central import (
-    cards,
+    card_commands,
     demo,
     feed_commands,
     importing,
@@ -34,10 +34,8 @@ from sync.central import (
     rights_commands,
     state,
 )
-from sync.central.card_issue import IssuedCard, virtual_uid
 from sync.central.import_format import MAX_BYTES
 from sync.central.state import Central
-from sync.wire import to_base64
 
 HOME_VARIABLE: Final = "KMC_HOME"
 DATABASE_VARIABLE: Final = "KMC_CENTRAL_DATABASE"
@@ -97,50 +95,6 @@ def _serve(central: Central, options: argparse.Namespace) -> Any:
 
 def _demo(central: Central, _: argparse.Namespace) -> Any:
     return demo.fill(central)
-
-
-def _card_issue(central: Central, options: argparse.Namespace) -> Any:
-    return _told(_issue(central, options, options.holder, "replaced"))
-
-
-def _card_replace(central: Central, options: argparse.Namespace) -> Any:
-    holder_id = cards.holder_of(central, options.card_no)
-    return _told(_issue(central, options, holder_id, options.reason))
-
-
-def _issue(central: Central, options: argparse.Namespace, holder_id: int, reason: str) -> IssuedCard:
-    if options.uid:
-        try:
-            uid = bytes.fromhex(options.uid)
-        except ValueError:
-            raise OfficerFault("card_refused", "a UID is written in hex") from None
-    elif central.mode is Mode.DEMONSTRATION:
-        uid = virtual_uid(f"holder {holder_id}", len(cards.listed(central)) + 1, options.chip)
-    else:
-        raise OfficerFault("card_refused", "name the chip by --uid")
-    return cards.issue(central, holder_id, options.chip, uid, replaces=reason)
-
-
-def _told(made: IssuedCard) -> dict[str, Any]:
-    return {
-        "card_no": made.card_no,
-        "issue_no": made.issue_no,
-        "chip": made.chip,
-        "uid": made.uid.hex(),
-        "nfc": to_base64(made.nfc),
-        "qr": made.qr,
-        "issued_at": made.issued_at,
-        "expires_at": made.expires_at,
-    }
-
-
-def _card_revoke(central: Central, options: argparse.Namespace) -> Any:
-    revoked = cards.revoke(central, options.card_no, options.issue, options.reason)
-    return {"card_no": options.card_no, "revoked": revoked}
-
-
-def _card_list(central: Central, options: argparse.Namespace) -> Any:
-    return cards.listed(central, options.card_no, options.limit)
 
 
 def _kiosk_add(central: Central, options: argparse.Namespace) -> Any:
@@ -257,20 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     add(commands, "status", _status, "how central stands")
 
     card = group("card", "cards")
-    one = add(card, "issue", _card_issue, "issue a holder's next card")
-    one.add_argument("holder", type=int, metavar="HOLDER_ID")
-    _add_chip(one)
-    one = add(card, "replace", _card_replace, "take a card out of use and issue the next")
-    one.add_argument("card_no")
-    one.add_argument("--reason", choices=["lost", "stolen", "replaced"], default="replaced")
-    _add_chip(one)
-    one = add(card, "revoke", _card_revoke, "put a card on the deny list")
-    one.add_argument("card_no")
-    one.add_argument("--issue", type=int, help="this issue only")
-    one.add_argument("--reason", choices=cards.REASONS, default="revoked")
-    one = add(card, "list", _card_list, "list cards")
-    one.add_argument("--card-no", default="")
-    one.add_argument("--limit", type=int, default=100)
+    card_commands.register(card, add)
 
     kiosk = group("kiosk", "kiosks")
     one = add(kiosk, "add", _kiosk_add, "register a kiosk")
@@ -308,11 +249,6 @@ def _parser() -> argparse.ArgumentParser:
 def _add_page(parser: argparse.ArgumentParser, limit: int) -> None:
     parser.add_argument("--after", default="", metavar="ID", help="only what comes behind this one")
     parser.add_argument("--limit", type=int, default=limit)
-
-
-def _add_chip(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--chip", choices=["NTAG215", "FeliCa", "DESFire"], default="NTAG215")
-    parser.add_argument("--uid", default="", help="the chip's UID in hex; made up in a demonstration")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,11 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 @pytest.fixture(scope="module")
 def card(city: Town) -> dict[str, Any]:
     """The mother's card, issued by central for a chip."""
-    code, made = city.central("card", "issue", "1", "--uid", UID)
+    words = ("card", "issue", "1", "--uid", UID)
+    assert city.central(*words).fault == "account_needed"
+    key = city.home / "tono.key"
+    assert city.central("account", "add", "tono", "--key-file", str(key)).code == 0
+    code, made = city.central(*words, "--account", "tono", "--key-file", str(key))
     assert (code, made["card_no"]) == (0, MOTHER)
     assert city.kiosk("IRM1").sync().code == 0
     return made
