@@ -18,6 +18,13 @@ def _index_as_text(value: Any) -> Any:
     return value
 
 
+def _list_as_text(value: Any) -> Any:
+    # Several devices are a list in TOML, or one text with commas.
+    if isinstance(value, list) and all(isinstance(part, str) and "," not in part for part in value):
+        return ", ".join(value)
+    return value
+
+
 def _one_line(value: str) -> str:
     if not value.isprintable():
         raise PydanticCustomError("not_one_line", "must be one line of printable characters")
@@ -52,6 +59,7 @@ def _loopback(host: str) -> bool:
         return False
 
 
+Devices = Annotated[str, BeforeValidator(_list_as_text), Field(max_length=1024)]
 Source = Annotated[str, BeforeValidator(_index_as_text), Field(max_length=1024)]
 Name = Annotated[str, Field(min_length=1, max_length=60)]
 
@@ -130,10 +138,16 @@ class NfcReader(Section):
     """The card reader."""
 
     enabled: bool = Field(True, description="Read cards by NFC.")
-    device: Source = Field(
+    device: Devices = Field(
         "",
-        description="Device path as nfcpy writes it, usb:072f:2200 or tty:USB0:pn532; empty = find it.",
+        description="Device path, such as usb:072f:2200 or tty:USB0:pn532, or several of them separated by "
+        "commas; empty = find it.",
     )
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Each device path by itself; one empty path if it is to be found."""
+        return tuple(part.strip() for part in self.device.split(",") if part.strip()) or ("",)
 
 
 class QrReader(Section):

@@ -7,6 +7,7 @@ import binascii
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any, TextIO, TypeVar
 
@@ -23,6 +24,7 @@ from drivers.commands import (
     text_field,
 )
 from drivers.hint_lines import hint_document, parse_hint, parse_stages
+from drivers.hotplug import enter_when_there
 from drivers.reader import (
     Faulted,
     Gone,
@@ -243,6 +245,7 @@ def serve(
     once: bool = False,
     timeout_s: float | None = None,
     *,
+    waits: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Open the connection and turn its events into lines until told to stop; the exit code of the process.
@@ -250,6 +253,7 @@ def serve(
     0: stopped, or with ``once`` a card was read. 1: with ``once`` the card gave a fault or ``timeout_s``
     passed (fault ``reader_timeout``). 3: the device is missing, denied or gone, said in a ``gone`` line.
     The end of ``commands`` stops it, except with ``once``: there a card is waited for all the same.
+    With ``waits``, and not ``once``, a device that is not there yet is waited for (``drivers.hotplug``).
     """
 
     def tell(event: ReaderEvent) -> None:
@@ -261,10 +265,15 @@ def serve(
 
     try:
         try:
-            with connection:
+            with ExitStack() as stack:
+                orders = CommandLines(commands)
+                if not waits or once:
+                    stack.enter_context(connection)
+                elif not enter_when_there(stack, connection, tell, orders, clock=clock):
+                    return EXIT_OK
                 reference = connection.reference
                 tell(Ready(reference.kind, reference.path, reference.name))
-                return _loop(connection, tell, CommandLines(commands), once, timeout_s, clock)
+                return _loop(connection, tell, orders, once, timeout_s, clock)
         except EnvironmentFault as fault:
             tell(Gone(fault))
             return EXIT_GONE

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import nfc.clf
+
+from drivers import nfc_pn53x
 
 TAP_BUDGET_S = 1.5
 """From card found to payload complete; transit cards are read in 0.2 to 0.5 s."""
@@ -32,6 +36,7 @@ class BudgetedFrontend(nfc.clf.ContactlessFrontend):  # type: ignore[misc]
         self._deadline: float | None = None
         self.least_answer_s = LEAST_ANSWER_S
         self.exchanges = 0
+        self._lean = nfc_pn53x.LeanExchange()
 
     @contextmanager
     def budget(self, seconds: float) -> Iterator[None]:
@@ -46,13 +51,33 @@ class BudgetedFrontend(nfc.clf.ContactlessFrontend):  # type: ignore[misc]
     def exchange(self, send_data: Any, timeout: float) -> Any:
         """Send a frame, return the answer; the time-out never reaches past the budget."""
         self.exchanges += 1
-        timeout = max(timeout, self.least_answer_s)
-        return super().exchange(send_data, min(timeout, self._left()))
+        timeout = min(max(timeout, self.least_answer_s), self._left())
+        if self.target is None or not nfc_pn53x.is_pn53x(self.device):
+            return super().exchange(send_data, timeout)
+        with self.lock:
+            return self._lean(self.device, self.target, send_data, timeout)
+
+    def check(self) -> None:
+        """Raise BudgetSpent within a spent budget; the transport asks before each host command."""
+        self._left()
 
     def sense(self, *targets: Any, **options: Any) -> Any:
         """As nfcpy's ``sense``; raises BudgetSpent within a spent budget."""
         self._left()
         return super().sense(*targets, **options)
+
+    def sense_on(self, target: Any) -> Any:
+        """Look for one technology without switching the field off first, so that halted cards keep silent.
+
+        Raises as ``sense``, and nfc.clf.CommunicationError.
+        """
+        self._left()
+        with self.lock:
+            if self.device is None:
+                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+            look = {"A": self.device.sense_tta, "B": self.device.sense_ttb, "F": self.device.sense_ttf}
+            self.target = look[target.brty[-1]](target)
+            return self.target
 
     def _left(self) -> float:
         if self._deadline is None:

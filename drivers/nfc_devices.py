@@ -6,11 +6,12 @@ import errno
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import usb1
 from nfc.clf.device import usb_device_map
 
-from drivers import nfc_udp
+from drivers import nfc_transport, nfc_udp, usb_reset
 from drivers.nfc_budget import BudgetedFrontend
 from drivers.reader import Capability, DeviceReference
 from kiosk.errors import EnvironmentFault
@@ -30,6 +31,9 @@ USB_NAMES: dict[tuple[int, int], str] = {
 
 _USB_CLASS_CCID = 0x0B
 """Smart card interface class (USB defined class codes)."""
+
+_STUCK = (errno.EIO, errno.ETIMEDOUT, errno.EPIPE)
+"""A device that is there and does not answer as it should: a reset may help."""
 
 _UDEV_RULE = (
     'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}", GROUP="plugdev"'
@@ -81,6 +85,11 @@ def check_access(reference: DeviceReference) -> None:
 
 
 def _denied(reference: DeviceReference, why: str) -> EnvironmentFault:
+    if reference.path.startswith("tty"):
+        fix = "sudo usermod -aG dialout $(whoami), then sign in again"
+        return EnvironmentFault(
+            "reader_denied", f"{reference.path}: {why}. {fix}", fix=fix, device=reference.path
+        )
     ids = re.match(r"usb:([0-9a-f]{4}):([0-9a-f]{4})@", reference.fingerprint)
     vendor, product = (int(ids[1], 16), int(ids[2], 16)) if ids else (0, 0)
     rule = _UDEV_RULE.format(vendor=vendor, product=product)
@@ -94,23 +103,27 @@ def _denied(reference: DeviceReference, why: str) -> EnvironmentFault:
 
 
 def find_device(path: str) -> DeviceReference:
-    """The reference for ``udp:HOST:PORT``, ``usb``, ``usb:VID:PID``, ``usb:BUS:ADDRESS`` or ``tty:…``.
+    """The reference for ``udp:HOST:PORT``, ``tty:PORT[:DRIVER]``, ``usb``, ``usb:VID:PID``, ``usb:BUS:ADDR``.
 
-    Opens nothing. Raises EnvironmentFault reader_missing.
+    A fingerprint is a path too; an empty one means any reader on USB. Opens nothing. Raises EnvironmentFault
+    reader_missing.
     """
     if path.startswith("udp"):
         return DeviceReference("nfc", path, "virtual field", path, frozenset({"type_a", "type_f", "virtual"}))
-    if not path.startswith("usb"):
+    if path.startswith("tty"):
         return DeviceReference("nfc", path, path, path, frozenset({"type_a", "type_f"}))
+    if path and not path.startswith("usb"):
+        raise EnvironmentFault("reader_missing", f"{path} is no path of an NFC reader", device=path)
     devices = find_devices()
     wanted = [part.lower() for part in path.split(":")[1:]]
     for device in devices:
         ids = device.fingerprint.split("@")[0].split(":")[1:]
-        if wanted in ([], ids[: len(wanted)]) or path == device.path:
+        if wanted in ([], ids[: len(wanted)]) or path in (device.path, device.fingerprint):
             return device
     others = ", ".join(_ccid_readers()) if not devices else ""
     hint = f"; {others} speaks CCID, which needs PC/SC" if others else ""
-    raise EnvironmentFault("reader_missing", f"no NFC reader on {path}{hint}", device=path)
+    where = f"on {path}" if path else "on USB"
+    raise EnvironmentFault("reader_missing", f"no NFC reader {where}{hint}", device=path)
 
 
 def _ccid_readers() -> list[str]:
@@ -123,7 +136,7 @@ def _ccid_readers() -> list[str]:
 
 
 def open_device(reference: DeviceReference, frontend: BudgetedFrontend) -> None:
-    """Open the reader into this front end.
+    """Open the reader into this front end; one that is stuck is reset and opened once more.
 
     Raises EnvironmentFault: reader_missing, reader_denied (no right, or held by a kernel driver or pcscd).
     """
@@ -133,23 +146,54 @@ def open_device(reference: DeviceReference, frontend: BudgetedFrontend) -> None:
         return
     check_access(reference)
     try:
-        opened = frontend.open(reference.path)
+        try:
+            device = _open_line(reference)
+        except OSError as error:
+            if error.errno not in _STUCK or not reset_device(reference):
+                raise
+            reference = find_device(reference.fingerprint)
+            device = _open_line(reference)
     except OSError as error:
-        if error.errno == errno.EACCES:
-            raise _denied(reference, "no right to open it") from error
-        if error.errno == errno.EBUSY:
-            fix = "sudo systemctl stop pcscd; sudo modprobe -r pn533_usb port100"
-            raise EnvironmentFault(
-                "reader_denied",
-                f"{reference.name}: held by another program or a kernel driver. Free it: {fix}",
-                fix=fix,
-                device=reference.path,
-            ) from error
+        raise _refusal(reference, error) from error
+    except Exception as error:
+        # nfcpy's drivers raise whatever a device's nonsense leads them to.
         raise EnvironmentFault(
-            "reader_missing", f"{reference.path} cannot be opened: {error}", device=reference.path
+            "reader_missing", f"{reference.path} answers without sense: {error!r}", device=reference.path
         ) from error
-    if not opened:
-        raise EnvironmentFault("reader_missing", f"no NFC reader on {reference.path}", device=reference.path)
+    device.chipset.transport.before_command = frontend.check
+    frontend.device = device
+
+
+def reset_device(reference: DeviceReference) -> bool:
+    """Reset a USB reader's device. False for any other, and where the reset was refused."""
+    match = re.fullmatch(r"usb:(\d{3}):(\d{3})", reference.path)
+    return match is not None and usb_reset.reset(int(match[1]), int(match[2]))
+
+
+def _open_line(reference: DeviceReference) -> Any:
+    if reference.path.startswith("tty"):
+        return nfc_transport.open_serial(reference.path)
+    _, bus, address = reference.path.split(":")
+    vendor, product = reference.fingerprint.split("@")[0].split(":")[1:]
+    device = nfc_transport.open_usb((int(vendor, 16), int(product, 16)), int(bus), int(address))
+    device._path = reference.path  # noqa: SLF001 - as nfcpy's own connect does
+    return device
+
+
+def _refusal(reference: DeviceReference, error: OSError) -> EnvironmentFault:
+    if error.errno == errno.EACCES:
+        return _denied(reference, "no right to open it")
+    if error.errno == errno.EBUSY:
+        fix = "sudo systemctl stop pcscd; sudo modprobe -r pn533_usb port100"
+        return EnvironmentFault(
+            "reader_denied",
+            f"{reference.name}: held by another program or a kernel driver. Free it: {fix}",
+            fix=fix,
+            device=reference.path,
+        )
+    return EnvironmentFault(
+        "reader_missing", f"{reference.path} cannot be opened: {error}", device=reference.path
+    )
 
 
 def _open_udp(path: str) -> nfc_udp.Device:

@@ -10,18 +10,22 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 import nfc.clf
-from nfc.clf.device import Device as StockDevice
 
-from drivers.chips.identify import Chip
+from drivers import nfc_feedback, nfc_radio
+from drivers.chip_prover import Prover
+from drivers.chips.identify import Chip, Family
 from drivers.chips.ndef import credential_payload
-from drivers.lines import serve
+from drivers.chips.originality import NXP_KEYS, PublicKey, is_original
+from drivers.lines import EXIT_GONE, encode_event, serve
+from drivers.makes import connect
 from drivers.nfc_budget import TAP_BUDGET_S, BudgetedFrontend
-from drivers.nfc_devices import find_device, open_device
+from drivers.nfc_devices import find_device, open_device, reset_device
 from drivers.nfc_tags import identify, read_content
 from drivers.reader import (
     DeviceReference,
     Faulted,
     FeedbackWhat,
+    Gone,
     Health,
     Lifted,
     PollEvent,
@@ -29,12 +33,13 @@ from drivers.reader import (
     Tally,
 )
 from kiosk.errors import CardFault, EnvironmentFault
-from kiosk.values import CardRead, Medium
+from kiosk.values import CardRead, ChipProof, Grade, Medium
 
-TECHNOLOGIES = ("106A", "212F")
-"""Type A for NTAG and DESFire, type F for FeliCa, in the order they are tried."""
+TECHNOLOGIES = ("106A", "212F", "106B")
+"""Type A for NTAG and DESFire, type F for FeliCa, type B to tell its holder that it is of another use."""
 
-INTERVAL_S = 0.05
+INTERVAL_S = 0.04
+"""Rest between rounds: with three technologies at least eight rounds a second."""
 
 MISSES_TO_LIFT = 3
 """Empty rounds until a card counts as lifted: one alone may be a weak answer."""
@@ -45,6 +50,8 @@ MOST_ATTEMPTS = 3
 TWO_CARDS_WITHIN_S = 1.0
 """Two cards that take turns without an empty round between them lie there together."""
 
+MOST_ALIKE = 3
+"""So many cards in a row that differ in their UID only, without an empty round, are one that changes it."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +59,7 @@ _log = logging.getLogger(__name__)
 class NfcConnection:
     """An NFC reader; the reference's path may be partial (``usb``) until it is entered.
 
+    With ``reset`` a USB device is reset before it is opened: the process that had it open hung.
     One thread uses it; ``poll`` takes at most the tap budget and two senses.
     """
 
@@ -60,12 +68,17 @@ class NfcConnection:
         reference: DeviceReference,
         *,
         technologies: Sequence[str] = TECHNOLOGIES,
+        originality_keys: Sequence[PublicKey] = NXP_KEYS,
+        prover: Prover | None = None,
+        reset: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reference = reference
         self.interval_s = INTERVAL_S
         self.frontend = BudgetedFrontend(clock)
         self._technologies = tuple(technologies)
+        self._originality_keys = tuple(originality_keys)
+        self._prover = prover or Prover()
         self._clock = clock
         self._tally = Tally()
         self._pending: tuple[Any, Chip, float] | None = None
@@ -75,16 +88,30 @@ class NfcConnection:
         self._attempts = 0
         self._slipped = False
         self._noisy = False
+        self._alone = True
+        self._restless = False
+        self._alike: tuple[object, int] = (None, 0)
+        self._wanted = reference.path
+        self._reset = reset
+        self._care = nfc_radio.RadioCare(clock)
 
     def __enter__(self) -> Self:
-        self.reference = find_device(self.reference.path)
         # nfcpy logs what a card does wrong as errors; here each of those becomes an event.
         logging.getLogger("nfc").setLevel(logging.CRITICAL)
-        open_device(self.reference, self.frontend)
+        self.reference = self._open()
         device = self.frontend.device
         name = " ".join(part for part in (device.vendor_name, device.product_name) if part)
         self.reference = replace(self.reference, name=name or self.reference.name)
         return self
+
+    def _open(self) -> DeviceReference:
+        reference = find_device(self._wanted)
+        if self._reset:
+            self._reset = False
+            reset_device(reference)
+            reference = find_device(self._wanted)
+        open_device(reference, self.frontend)
+        return reference
 
     def __exit__(
         self,
@@ -98,35 +125,38 @@ class NfcConnection:
             # Closing talks to the chip once more; a device that is already gone must not hide why.
             _log.warning("%s did not close: %r", self.reference.path, failure)
 
+    def take_challenge(self, value: bytes) -> None:
+        """The next chip that can sign, signs this."""
+        self._prover.take_challenge(value)
+
     def health(self) -> Health:
         """Counts since the device was opened."""
         return self._tally.health()
 
     def feedback(self, what: FeedbackWhat) -> bool:
-        """``attention`` sounds and lights the device where it can; ``ok`` brings it back to quiet."""
+        """Lamp and buzzer say so where the device has them; False if it has none."""
         device = self.frontend.device
-        if device is None or type(device).turn_on_led_and_buzzer is StockDevice.turn_on_led_and_buzzer:
-            return False
         try:
-            if what == "attention":
-                device.turn_on_led_and_buzzer()
-            else:
-                device.turn_off_led_and_buzzer()
+            return device is not None and nfc_feedback.give(device, what)
         except OSError as error:
             raise self._gone(error) from error
-        return True
 
     def poll(self) -> PollEvent | None:
-        """One round: sense, or read the card found in the round before.
+        """One round: sense, or read the card found in the round before, or see that it lies there alone.
 
         Raises EnvironmentFault reader_gone when the device no longer answers.
         """
         try:
-            event = self._read_pending() if self._pending else self._look()
+            event = self._round()
         except OSError as error:
             raise self._gone(error) from error
         self._tally.count(event)
         return event
+
+    def _round(self) -> PollEvent | None:
+        if self._pending:
+            return self._read_pending()
+        return self._look() if self._alone else self._count_cards()
 
     def _gone(self, error: OSError) -> EnvironmentFault:
         return EnvironmentFault(
@@ -137,8 +167,12 @@ class NfcConnection:
         )
 
     def _look(self) -> PollEvent | None:
+        started = self._clock()
+        if not self._present and self._care.due:
+            nfc_radio.renew(self.frontend.device)
+            self._care.renewed()
         try:
-            target = self.frontend.sense(*map(nfc.clf.RemoteTarget, self._technologies), iterations=1)
+            target = self.frontend.sense(*map(nfc.clf.RemoteTarget, self._order()), iterations=1)
             chip = identify(target) if target is not None else None
         except OSError:
             raise
@@ -149,8 +183,11 @@ class NfcConnection:
             return Faulted(_unreadable(error, "answers to anticollision make no sense"))
         self._noisy = False
         if chip is None:
+            self._care.empty_round(self._clock() - started)
             return self._miss()
         self._misses = 0
+        if self._restless:
+            return None
         if any(chip.same_card(known) for known in self._present):
             if not self._slipped:
                 return None
@@ -164,6 +201,28 @@ class NfcConnection:
         self._pending = (target, chip, self._clock())
         return Reading()
 
+    def _order(self) -> Sequence[str]:
+        """The technologies to try; that of the card that lies there first, so that it is seen at once."""
+        if self._present and self._present[0].family is Family.TYPE3:
+            return sorted(self._technologies, key=lambda technology: not technology.endswith("F"))
+        return self._technologies
+
+    def _count_cards(self) -> PollEvent | None:
+        """The card was read: is it the only one?"""
+        self._alone = True
+        try:
+            second = nfc_radio.second_card(self.frontend, self._present[0], self._technologies)
+        except OSError:
+            raise
+        except Exception as error:
+            # The read stands; the next round tells again what lies there.
+            _log.debug("no sense in what answered beside the card: %r", error)
+            return None
+        if second is None:
+            return None
+        self._present = (*self._present, second)
+        return Faulted(CardFault("card_two", "two cards lie on the reader"))
+
     def _miss(self) -> PollEvent | None:
         self._before = None
         if not self._present:
@@ -171,10 +230,11 @@ class NfcConnection:
         self._misses += 1
         if self._misses < MISSES_TO_LIFT:
             return None
+        self._alike = (None, 0)
         return self._forget()
 
     def _forget(self) -> Lifted:
-        self._present, self._slipped, self._misses = (), False, 0
+        self._present, self._slipped, self._misses, self._restless = (), False, 0, False
         return Lifted()
 
     def _replaced(self, chip: Chip) -> PollEvent:
@@ -189,10 +249,22 @@ class NfcConnection:
         if self._pending is None:
             return None
         (target, chip, found_at), self._pending = self._pending, None
+        event = self._read(target, chip, found_at)
+        what = event.payload if isinstance(event, CardRead) else event.fault.code
+        before, times = self._alike
+        self._alike = (chip.name, what), times + 1 if before == (chip.name, what) else 1
+        if self._alike[1] > MOST_ALIKE:
+            self._restless = True
+            return Faulted(CardFault("card_unreadable", "the card changes its UID", chip=chip.label))
+        self._alone = not isinstance(event, CardRead)
+        return event
+
+    def _read(self, target: Any, chip: Chip, found_at: float) -> CardRead | Faulted:
         try:
             with self.frontend.budget(found_at + TAP_BUDGET_S - self._clock()):
                 content = read_content(self.frontend, target)
-            payload = credential_payload(content.message)
+                payload = credential_payload(content.message)
+                proof = self._prover.prove(content.transmit, content.uid, content.message)
         except CardFault as fault:
             return Faulted(CardFault(fault.code, fault.message, **{"chip": chip.label, **fault.detail}))
         except OSError:
@@ -200,8 +272,11 @@ class NfcConnection:
         except Exception as error:
             return Faulted(self._explain(error, chip))
         read_ms = (self._clock() - found_at) * 1000
+        original = is_original(content.uid, content.signature, self._originality_keys)
+        if original is not None:
+            proof = replace(proof or ChipProof(Grade.P1), original=original)
         return CardRead(
-            Medium.NFC, payload, content.uid, content.chip, self.reference.name, round(read_ms, 1)
+            Medium.NFC, payload, content.uid, content.chip, self.reference.name, round(read_ms, 1), proof
         )
 
     def _explain(self, error: Exception, chip: Chip) -> CardFault:
@@ -224,10 +299,23 @@ def _unreadable(error: Exception, message: str, chip: str = "") -> CardFault:
 
 
 def run(
-    device: str, *, once: bool = False, timeout_s: float | None = None, out: TextIO, commands: TextIO | None
+    device: str,
+    *,
+    once: bool = False,
+    timeout_s: float | None = None,
+    out: TextIO,
+    commands: TextIO | None,
+    **options: Any,
 ) -> int:
     """The NFC reader process: JSON lines on ``out`` until told to stop; its exit code (see ``serve``).
 
-    ``device`` is ``usb``, ``usb:VID:PID``, ``usb:BUS:ADDRESS``, ``tty:…`` or ``udp:HOST:PORT``.
+    ``device`` is a path of any make (``drivers.makes``), such as ``usb:072f:2200``; empty means any on USB.
+    ``options`` are the make's own, such as ``reset`` of readers by nfcpy.
     """
-    return serve(NfcConnection(DeviceReference("nfc", device)), out, commands, once, timeout_s)
+    try:
+        connection = connect(device, **options)
+    except EnvironmentFault as fault:
+        out.write(encode_event(Gone(fault)))
+        out.flush()
+        return EXIT_GONE
+    return serve(connection, out, commands, once, timeout_s, waits=timeout_s is None)

@@ -11,8 +11,16 @@ import nfc.tag.tt2
 import nfc.tag.tt3
 import nfc.tag.tt4
 
-from drivers.chips import type2, type3, type4
-from drivers.chips.identify import Chip, Family, identify_type_a, identify_type_f
+from drivers.chips import originality, type2, type3, type4
+from drivers.chips.apdu import Transmit
+from drivers.chips.identify import (
+    Chip,
+    Family,
+    foreign_kind,
+    identify_type_a,
+    identify_type_b,
+    identify_type_f,
+)
 from drivers.nfc_budget import BudgetedFrontend
 from kiosk.errors import CardFault
 
@@ -30,12 +38,18 @@ class TagContent:
     chip: str
     uid: bytes
     message: bytes
+    signature: bytes | None = None
+    """What the chip gave as NXP's originality signature (``drivers.chips.originality``); None if nothing."""
+    transmit: Transmit | None = None
+    """Sends APDUs to a Type 4 chip, whose NDEF application is selected; None for other chips."""
 
 
 def identify(target: Any) -> Chip:
     """The chip of a target that nfcpy's ``sense`` returned."""
     if target.brty.endswith("F"):
         return identify_type_f(bytes(target.sensf_res))
+    if target.brty.endswith("B"):
+        return identify_type_b(bytes(target.sensb_res or b""))
     return identify_type_a(
         bytes(target.sens_res or b""), bytes(target.sel_res or b""), bytes(target.sdd_res or b"")
     )
@@ -54,7 +68,7 @@ def read_content(frontend: BudgetedFrontend, target: Any) -> TagContent:
         return _read_type3(frontend, target, chip)
     if chip.family is Family.TYPE4:
         return _read_type4(frontend, target, chip)
-    raise CardFault("card_foreign", f"{chip.label} carries no credential", chip=chip.label)
+    raise foreign_kind(chip)
 
 
 class _Type2Memory:
@@ -90,6 +104,17 @@ class _Type2Memory:
         if self._frontend.sense(self._target) is None:
             raise nfc.clf.TimeoutError("the card does not answer any more")
 
+    def signature(self) -> bytes | None:
+        """The originality signature; None from a chip that has none or gives none."""
+        if self.version is None or not self.version.signs:
+            return None
+        answer = self._send(originality.READ_SIG)
+        if answer is not None and not type2.is_nak(answer):
+            return answer
+        # What was read stands; the chip is woken for whoever looks next, if it still lies there.
+        self._frontend.sense(self._target)
+        return None
+
     def read(self, length: int) -> bytes:
         """At least the first ``length`` bytes from page 3."""
         while len(self.data) < length:
@@ -122,6 +147,8 @@ class _Type2Memory:
 def _read_type2(frontend: BudgetedFrontend, target: Any, chip: Chip) -> TagContent:
     memory = _Type2Memory(frontend, target, chip)
     name = memory.version.chip if memory.version else chip.name
+    if memory.version is not None and not memory.version.holds_credential:
+        raise CardFault("card_too_small", f"{name} holds no credential", chip=name)
     start = type2.PAGE_BYTES
     size = type2.data_area_bytes(memory.read(start)[:start])
     place = type2.find_ndef(memory.data[start:], size)
@@ -129,7 +156,8 @@ def _read_type2(frontend: BudgetedFrontend, target: Any, chip: Chip) -> TagConte
         memory.read(len(memory.data) + 1)
         place = type2.find_ndef(memory.data[start:], size)
     message = place.cut(memory.read(start + place.end)[start:])
-    return TagContent(f"{name} random UID" if chip.random_uid else name, chip.uid, message)
+    label = f"{name} random UID" if chip.random_uid else name
+    return TagContent(label, chip.uid, message, memory.signature())
 
 
 def _read_type3(frontend: BudgetedFrontend, target: Any, chip: Chip) -> TagContent:
@@ -160,4 +188,19 @@ def _read_type4(frontend: BudgetedFrontend, target: Any, chip: Chip) -> TagConte
         answer = bytes(tag.send_apdu(0, instruction, p1, p2, data, length, check_status=False))
         return answer[:-2], int.from_bytes(answer[-2:], "big")
 
-    return TagContent(chip.label, chip.uid, type4.read_message(send))
+    # Before an application is selected: the signature is the chip's own.
+    signature = _type4_signature(tag) if chip.signs else None
+    return TagContent(
+        chip.label,
+        chip.uid,
+        type4.read_message(send),
+        signature,
+        lambda apdu: bytes(tag.transceive(bytearray(apdu))),
+    )
+
+
+def _type4_signature(tag: Any) -> bytes | None:
+    command = originality.READ_SIG_APDU
+    answer = bytes(tag.transceive(bytearray(command)))
+    status = int.from_bytes(answer[-2:], "big")
+    return answer[:-2] if status in originality.READ_SIG_STATUS else None

@@ -9,7 +9,7 @@ from typing import Any
 import nfc.clf
 import nfc.clf.udp
 
-SENSE_WAIT_S = 0.03
+SENSE_WAIT_S = 0.025
 """How long an empty field is listened to per technology; the stock driver waits 1 s."""
 
 ANSWER_WAIT_S = 0.1

@@ -33,8 +33,8 @@ class Patience:
     """Longest silence after that."""
     stop_s: float = 3.0
     """From the end of its input to SIGTERM, and from SIGTERM to SIGKILL."""
-    gone_s: float = 1.0
-    """Until it is started again after its device went: no back-off."""
+    gone_s: float = 0.5
+    """Until it is started again after its device went: no back-off, the new one waits for the device."""
     crash_first_s: float = 0.5
     crash_most_s: float = 30.0
     """Back-off after crashes: doubled each time between these."""
@@ -50,7 +50,8 @@ class ProcessSupervisor(Generic[E]):
     ``parse`` turns a line into an event and never raises; ``sound`` says whether an event proves that the
     child is well (garbage does not, and of garbage one event a second is handed on). ``as_event`` wraps what
     the supervisor itself finds: EnvironmentFault ``<name>_hung`` and ``<name>_crashed``.
-    Exit code 3 means that the child's device is gone: it is started again without back-off.
+    Exit code 3 means that the child's device is gone: it is started again without back-off. After a hang the
+    command gets the words ``after_hang`` once.
     """
 
     def __init__(
@@ -63,11 +64,14 @@ class ProcessSupervisor(Generic[E]):
         as_event: Callable[[EnvironmentFault], E],
         name: str,
         patience: Patience | None = None,
+        after_hang: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         stderr: int | IO[bytes] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = list(command)
+        self._after_hang = list(after_hang)
+        self._hung = False
         self._on_event = on_event
         self._parse, self._sound, self._as_event = parse, sound, as_event
         self._name = name
@@ -133,12 +137,13 @@ class ProcessSupervisor(Generic[E]):
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
+            command = self._command + (self._after_hang if self._hung else [])
             try:
-                child = Child(self._command, environment=self._environment, stderr=self._stderr)
+                child = Child(command, environment=self._environment, stderr=self._stderr)
             except OSError as error:
                 self._rest_after_crash(f"cannot be started: {error}", reason="start")
                 continue
-            self._child = child
+            self._child, self._hung = child, False
             self.starts += 1
             try:
                 verdict = self._listen(child)
@@ -168,6 +173,7 @@ class ProcessSupervisor(Generic[E]):
             child.end_now()
             fault = EnvironmentFault(f"{self._name}_hung", f"{self._name} process gave no sign of life")
             self._deliver(self._as_event(fault))
+            self._hung = True
             self._crashes += 1
             self._stopping.wait(self._crash_pause_s())
 
@@ -242,6 +248,7 @@ class ReaderSupervisor(ProcessSupervisor[ReaderEvent]):
         on_event: Callable[[ReaderEvent], None],
         *,
         patience: Patience | None = None,
+        after_hang: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         stderr: int | IO[bytes] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -254,6 +261,7 @@ class ReaderSupervisor(ProcessSupervisor[ReaderEvent]):
             as_event=Gone,
             name="reader",
             patience=patience,
+            after_hang=after_hang,
             environment=environment,
             stderr=stderr,
             clock=clock,

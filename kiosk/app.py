@@ -22,6 +22,7 @@ from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
 from kiosk.errors import EnvironmentFault, OfficerFault
+from kiosk.first_read import FirstRead
 from kiosk.values import CardRead, Mode
 from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
 
@@ -46,7 +47,7 @@ def device_for(loaded: Loaded, kind: str, given: str = "") -> str:
     Raises OfficerFault ``not_in_production`` for a virtual reader on a production kiosk.
     """
     readers = loaded.settings.readers
-    wanted = given or (readers.nfc.device if kind == "nfc" else readers.qr.source)
+    wanted = given or (readers.nfc.devices[0] if kind == "nfc" else readers.qr.source)
     if wanted:
         if wanted.startswith("udp") and _mode(loaded.home) is Mode.PRODUCTION:
             raise OfficerFault("not_in_production", "a virtual reader is for demonstrations only")
@@ -58,11 +59,15 @@ def device_for(loaded: Loaded, kind: str, given: str = "") -> str:
 
 
 def find_real(kind: str) -> str:
-    """The first reader or camera that is plugged in; empty if there is none."""
+    """The first reader or camera that is plugged in; empty if there is none.
+
+    A reader is named by its kind alone, so that it is found again wherever it is plugged in next.
+    """
     if kind == "nfc":
+        from drivers.makes import ANY_NFC
         from drivers.nfc_devices import find_devices
 
-        return next((device.path for device in find_devices()), "")
+        return ANY_NFC if find_devices() else ""
     from drivers.camera_devices import find_cameras
 
     return next((camera.path for camera in find_cameras()), "")
@@ -76,6 +81,20 @@ def virtual_allowed(loaded: Loaded) -> bool:
 def _mode(home: Path) -> Mode | None:
     bundle = enrolment.load(home)
     return bundle.enrolment.mode if bundle else None
+
+
+def reader_words(loaded: Loaded) -> dict[str, list[str]]:
+    """The command of each reader process by the reader's name: ``nfc``, ``qr``, further ones ``nfc:2`` …"""
+    readers = loaded.settings.readers
+    found: dict[str, list[str]] = {}
+    if readers.nfc.enabled:
+        devices = readers.nfc.devices
+        for number, device in enumerate(devices, 1):
+            named = ["--device", device] if len(devices) > 1 else []
+            found["nfc" if number == 1 else f"nfc:{number}"] = ["read", "nfc", *named]
+    if readers.qr.enabled:
+        found["qr"] = ["read", "qr"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +120,11 @@ class Processes:
         enabled = [kind for kind, reader in (("nfc", readers.nfc), ("qr", readers.qr)) if reader.enabled]
         if virtual_allowed(self._loaded) and any(not find_real(kind) for kind in enabled):
             self._start_station()
-        for kind in enabled:
-            self._readers[kind] = ReaderSupervisor(
-                [*COMMAND, "read", kind],
-                _HandOn(kind, self._on_reader),
+        for name, words in reader_words(self._loaded).items():
+            self._readers[name] = ReaderSupervisor(
+                [*COMMAND, *words],
+                _HandOn(name, self._on_reader),
+                after_hang=("--reset",) if name.startswith("nfc") else (),
                 environment=_environment(self._loaded),
             ).start()
 
@@ -206,27 +226,30 @@ class OneAtATime:
 
 
 def notice_of(source: str, event: ReaderEvent) -> Any:
-    """What the screen is told of a reader's event; None for what does not concern it."""
+    """What the screen is told of a reader's event; None for what does not concern it.
+
+    ``source`` is the reader's name, such as ``nfc`` or ``nfc:2``.
+    """
     from ui.events import ReaderNotice
 
-    kind: Any = source
+    kind: Any = source.partition(":")[0]
     match event:
         case Ready():
-            return ReaderNotice("ready", source=kind)
+            return ReaderNotice("ready", source=kind, reader=source)
         case Reading():
-            return ReaderNotice("reading", source=kind)
+            return ReaderNotice("reading", source=kind, reader=source)
         case CardRead():
-            return ReaderNotice("read", read=event, source=kind)
+            return ReaderNotice("read", read=event, source=kind, reader=source)
         case Lifted():
-            return ReaderNotice("lifted", source=kind)
+            return ReaderNotice("lifted", source=kind, reader=source)
         case Faulted(fault):
             if fault.family == "card":
-                return ReaderNotice("fault", fault.code, source=kind)
+                return ReaderNotice("fault", fault.code, source=kind, reader=source)
             log.warning("%s reader: %s: %s", source, fault.code, fault.message)
             return None
         case Gone(fault):
             log.warning("%s reader: %s: %s", source, fault.code, fault.message)
-            return ReaderNotice("gone", fault.code, source=kind)
+            return ReaderNotice("gone", fault.code, source=kind, reader=source)
         case _:
             return None
 
@@ -272,6 +295,7 @@ class ReaderWords:
         self._post: Callable[[Any], None] | None = None
         self._kept: list[tuple[str, ReaderEvent]] = []
         self._last = "nfc"
+        self._first = FirstRead()
 
     def attach(self, post: Callable[[Any], None]) -> None:
         """``post`` takes notices from any thread, first those of readers that were faster than the screen."""
@@ -290,10 +314,18 @@ class ReaderWords:
                 self._tell(self._post, source, event)
 
     def _tell(self, post: Callable[[Any], None], source: str, event: ReaderEvent) -> None:
+        if isinstance(event, CardRead) and not self._first.admits(source, event):
+            log.info("%s reader: the same card, or another one at the same moment, is not shown", source)
+            return
         notice = notice_of(source, event)
         if notice is not None:
             self._last = source
             post(notice)
+
+    def answered(self, ok: bool) -> None:
+        """The screen has told people what came of the last read."""
+        if not ok:
+            self._first.refused()
 
     @property
     def last_source(self) -> str:
@@ -367,7 +399,7 @@ def run(
                 open_counter,
                 window_settings(loaded),
                 counter_closer=_close,
-                on_feedback=lambda tone: processes.feedback(words.last_source, tone == "ok"),
+                on_feedback=lambda tone: _answer(words, processes, tone == "ok"),
                 on_ready=ready,
                 with_window=start,
             )
@@ -377,6 +409,11 @@ def run(
             wait([starting])
             processes.stop()
             rights.close()
+
+
+def _answer(words: ReaderWords, processes: Processes, ok: bool) -> None:
+    words.answered(ok)
+    processes.feedback(words.last_source, ok)
 
 
 def card_tray(home: Path) -> TrayWindow:

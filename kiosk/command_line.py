@@ -65,6 +65,10 @@ def _add_kiosk(add: _Adder) -> None:
         reader.add_argument(
             "--timeout", type=float, metavar="S", help="end with reader_timeout after S seconds"
         )
+        if kind == "nfc":
+            reader.add_argument(
+                "--reset", action="store_true", help="reset a USB reader before opening it: it hung"
+            )
     syncing = add("sync", "journal out, grants and changes in")
     how = syncing.add_mutually_exclusive_group(required=True)
     how.add_argument("--once", action="store_true", help="one round")

@@ -22,5 +22,8 @@ class ReaderNotice:
     code: str = ""
     read: CardRead | None = None
     source: Literal["nfc", "qr"] = "nfc"
+    """What kind of reader it is."""
+    reader: str = ""
+    """Its name where there are several of a kind, such as ``nfc:2``; empty means the only one."""
     arrived_s: float = field(default_factory=time.perf_counter)
     """When the notice reached this process (``time.perf_counter``); the paint probe starts here."""

@@ -72,12 +72,12 @@ class KioskModel(QObject):
     @Property(bool, notify=changed)
     def tapReady(self) -> bool:
         """A reader for cards works."""
-        return self._readers.get("nfc") == ""
+        return self._works("nfc")
 
     @Property(bool, notify=changed)
     def qrReady(self) -> bool:
         """A camera for QR codes works."""
-        return self._readers.get("qr") == ""
+        return self._works("qr")
 
     @Property(str, notify=changed)
     def readerFault(self) -> str:
@@ -196,7 +196,8 @@ class KioskModel(QObject):
     def take(self, notice: ReaderNotice) -> None:
         """Hand on what a reader saw."""
         if notice.kind in ("ready", "gone"):
-            self._readers[notice.source] = "" if notice.kind == "ready" else notice.code or "reader_gone"
+            name = notice.reader or notice.source
+            self._readers[name] = "" if notice.kind == "ready" else notice.code or "reader_gone"
             faults = list(self._readers.values())
             self._citizen.set_reader_fault(faults[0] if faults and all(faults) else "")
             if notice.kind == "gone":
@@ -215,6 +216,10 @@ class KioskModel(QObject):
             self._citizen.fault(notice.code)
         elif notice.read is not None:
             self._citizen.read(notice.read)
+
+    def _works(self, kind: str) -> bool:
+        """Any reader of this kind, ``nfc`` or ``qr``, works."""
+        return any(not code for name, code in self._readers.items() if name.partition(":")[0] == kind)
 
     def _data_at(self) -> datetime | None:
         if self._status is None or not self._status.data_as_of:

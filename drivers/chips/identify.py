@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from kiosk.errors import CardFault
+
 _CLASSIC = {
     0x08: "MIFARE Classic 1K",
     0x09: "MIFARE Mini",
@@ -16,6 +18,9 @@ _CLASSIC = {
     0x10: "MIFARE Plus 2K",
     0x11: "MIFARE Plus 4K",
 }
+_CLASSIC_NAMES = frozenset(name for name in _CLASSIC.values() if name.startswith("MIFARE"))
+"""MIFARE Classic, Mini, and Plus at its level 1, which answers as Classic: their cipher is broken."""
+
 _ATQA_DESFIRE = bytes.fromhex("4403")
 """ATQA 0344h with the low byte first, as it is sent: DESFire and NTAG 424 DNA."""
 
@@ -40,6 +45,11 @@ class Chip:
     random_uid: bool = False
 
     @property
+    def signs(self) -> bool:
+        """True for a chip that may have NXP's originality signature (first UID byte 04h, ISO 7816-6)."""
+        return self.name == "DESFire" and len(self.uid) == 7 and self.uid[0] == 0x04
+
+    @property
     def label(self) -> str:
         """The name for people and records; says so when the UID is random."""
         return f"{self.name} random UID" if self.random_uid else self.name
@@ -49,6 +59,12 @@ class Chip:
         if self.random_uid and other.random_uid:
             return self.name == other.name
         return self.family == other.family and self.uid == other.uid
+
+
+def foreign_kind(chip: Chip) -> CardFault:
+    """Why a chip of family FOREIGN is not read: ``card_classic`` (MIFARE Classic) or ``card_foreign``."""
+    code = "card_classic" if chip.name in _CLASSIC_NAMES else "card_foreign"
+    return CardFault(code, f"{chip.label} carries no credential", chip=chip.label)
 
 
 def identify_type_a(sens_res: bytes, sel_res: bytes, uid: bytes) -> Chip:
@@ -73,3 +89,8 @@ def identify_type_a(sens_res: bytes, sel_res: bytes, uid: bytes) -> Chip:
 def identify_type_f(sensf_res: bytes) -> Chip:
     """The chip behind a FeliCa polling answer: response code, IDm (8 bytes), PMm (8 bytes)."""
     return Chip(Family.TYPE3, "FeliCa", sensf_res[1:9])
+
+
+def identify_type_b(sensb_res: bytes) -> Chip:
+    """The chip behind an ATQB (ISO 14443-3, section 7.9): 50h, then a PUPI that may be random."""
+    return Chip(Family.FOREIGN, "Type B", sensb_res[1:5], random_uid=True)

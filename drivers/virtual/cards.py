@@ -8,9 +8,11 @@ from functools import reduce
 from operator import xor
 from typing import Protocol
 
-from drivers.chips import type2, type3, type4
+from drivers.chips import originality, type2, type3, type4
 
 SENS_REQ, ALL_REQ = b"\x26", b"\x52"
+HALT = b"\x50\x00"
+"""After this only ALL_REQ or the field going off wakes the card (ISO 14443-3, section 6.4.3)."""
 _CASCADE = (0x93, 0x95, 0x97)
 """Select codes of the cascade levels (ISO 14443-3, section 6.5.3)."""
 
@@ -74,10 +76,11 @@ class TypeACard:
     """A random-UID card: the next UID, each time that the field comes on."""
     _level: int = field(default=-1, init=False)
     _selected: bool = field(default=False, init=False)
+    _halted: bool = field(default=False, init=False)
 
     def reset(self) -> None:
         """The field went off: idle, and a random UID changes."""
-        self._level, self._selected = -1, False
+        self._level, self._selected, self._halted = -1, False, False
         if self.new_uid is not None:
             self.uid = self.new_uid()
 
@@ -90,7 +93,10 @@ class TypeACard:
         if technology != "106A":
             return None
         if frame in (SENS_REQ, ALL_REQ):
+            if self._halted and frame == SENS_REQ:
+                return None
             self.sleep()
+            self._halted = False
             self._level = 0
             return self.sens_res
         if self._selected:
@@ -134,6 +140,8 @@ class Type2Card(TypeACard):
     """All pages from 0 on."""
     version: bytes = bytes.fromhex("0004040201001103")
     """The answer to GET_VERSION; empty for a chip without it (NTAG215 data sheet, table 28)."""
+    signature: bytes = b""
+    """The answer to READ_SIG; empty for a chip that refuses it."""
 
     def command(self, frame: bytes) -> bytes | None:
         """READ, FAST_READ, GET_VERSION; HALT and everything else put the chip to sleep."""
@@ -145,8 +153,11 @@ class Type2Card(TypeACard):
             return self.memory[frame[1] * type2.PAGE_BYTES : (frame[2] + 1) * type2.PAGE_BYTES]
         if frame == type2.GET_VERSION and self.version:
             return self.version
+        if frame == originality.READ_SIG and self.signature:
+            return self.signature
         self.sleep()
-        return None if frame[:1] == b"\x50" else b"\x00"
+        self._halted = frame == HALT
+        return None if self._halted else b"\x00"
 
 
 def ntag215(uid: bytes, message: bytes, script: Script | None = None) -> Type2Card:
@@ -229,6 +240,8 @@ class Type4Card(TypeACard):
     has_ndef: bool = True
     length: int | None = None
     """Announced instead of the true length."""
+    signature: bytes = b""
+    """What Read_Sig gives; empty for a chip that does not know it."""
     _active: bool = field(default=False, init=False)
     _block: int = field(default=1, init=False)
     _file: bytes = field(default=b"", init=False)
@@ -268,6 +281,7 @@ class Type4Card(TypeACard):
                 self._last = bytes([0xA2 | self._block & 0x01])
         elif pcb & 0xF7 == 0xC2:
             self.sleep()
+            self._halted = True
             return frame[:1]
         else:
             return None
@@ -289,6 +303,8 @@ class Type4Card(TypeACard):
         return bytes([0x02 | (0x10 if self._rest else 0) | self._block]) + part
 
     def _respond(self, apdu: bytes) -> bytes:
+        if apdu == originality.READ_SIG_APDU:
+            return self.signature + bytes.fromhex("9190") if self.signature else bytes.fromhex("911C")
         head, data = apdu[:4], apdu[5:]
         if head == bytes.fromhex("00A40400"):
             found = self.has_ndef and data[:7] == type4.NDEF_APPLICATION

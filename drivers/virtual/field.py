@@ -24,6 +24,7 @@ class VirtualField:
         self._wanted_port = port
         self._lock = threading.Lock()
         self._card: VirtualCard | None = None
+        self._beside: VirtualCard | None = None
         self._answered = 0
         self._socket: socket.socket | None = None
         self._wake: socket.socket | None = None
@@ -89,12 +90,18 @@ class VirtualField:
         """Lay this card into the field; it replaces the one that lies there."""
         with self._lock:
             card.reset()
-            self._card, self._answered, self.frames = card, 0, 0
+            self._card, self._beside, self._answered, self.frames = card, None, 0, 0
+
+    def put_beside(self, card: VirtualCard) -> None:
+        """Lay a second card next to it: all it hears, the first one's answers drown out its own."""
+        with self._lock:
+            card.reset()
+            self._beside = card
 
     def lift(self) -> None:
-        """Take the card away; nothing happens if there is none."""
+        """Take the cards away; nothing happens if there are none."""
         with self._lock:
-            self._card = None
+            self._card = self._beside = None
 
     def _serve(self, listening: socket.socket, waker: socket.socket) -> None:
         with waker:
@@ -112,8 +119,11 @@ class VirtualField:
             card = self._card
             if card is None:
                 return None
+            beside = self._beside
             if datagram.startswith(RF_OFF):
                 card.reset()
+                if beside is not None:
+                    beside.reset()
                 return None
             name, _, hexed = datagram.partition(b" ")
             try:
@@ -126,8 +136,9 @@ class VirtualField:
             if card.script.on_frame is not None:
                 card.script.on_frame(technology, frame)
             answer = card.answer(technology, frame)
+            drowned = beside.answer(technology, frame) if beside is not None else None
             if answer is None:
-                return None
+                return f"{technology} {drowned.hex()}".encode("ascii") if drowned else None
             self._answered += 1
             if card.script.lift_after is not None and self._answered > card.script.lift_after:
                 self._card = None

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.chips import ndef
 from drivers.nfc_budget import TAP_BUDGET_S
-from drivers.nfc_reader import MOST_ATTEMPTS, NfcConnection
+from drivers.nfc_reader import MOST_ALIKE, MOST_ATTEMPTS, TECHNOLOGIES, NfcConnection
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
 from drivers.virtual.cards import (
     Script,
@@ -70,8 +70,6 @@ def test_ntag215_with_194_bytes_takes_at_most_20_commands(
     assert nfc_connection.poll() == Reading()
     assert isinstance(nfc_connection.poll(), CardRead)
     assert len(frames) <= 20
-    # A PN53x needs four host commands for each exchange, five to sense and select.
-    assert 4 * nfc_connection.frontend.exchanges + 5 <= 20
 
 
 @pytest.mark.parametrize("size", [1, 200, 255, 256, 400])
@@ -174,7 +172,6 @@ def test_empty(
 @pytest.mark.parametrize(
     ("make", "chip"),
     [
-        (lambda: mifare_classic(bytes.fromhex("11223344")), "MIFARE Classic 1K"),
         (lambda: ntag215(UIDS["NTAG215"], ndef.encode_record(b"\x01kmc.id", "U", 1)), "Type 2"),
         (lambda: felica(UIDS["FeliCa"], ndef.encode_record(b"x", "example.com:other")), "FeliCa"),
         (lambda: Type3Card(UIDS["FeliCa"], b"", systems=(0x0003,)), "FeliCa"),
@@ -238,10 +235,12 @@ def test_two_technologies_in_turn(nfc_field: VirtualField, nfc_connection: NfcCo
 def test_two_cards_that_take_turns_are_told(nfc_field: VirtualField, nfc_connection: NfcConnection) -> None:
     first, second = make_card("NTAG215", 1), make_card("NTAG215", 2)
     read_card(nfc_field, nfc_connection, first)
+    assert nfc_connection.poll() is None
     nfc_field.put(second)
     assert nfc_connection.poll() == Lifted()
     assert nfc_connection.poll() == Reading()
     assert isinstance(nfc_connection.poll(), CardRead)
+    assert nfc_connection.poll() is None
     nfc_field.put(first)
     event = nfc_connection.poll()
     assert isinstance(event, Faulted)
@@ -308,9 +307,50 @@ def test_a_device_that_goes_at_any_datagram_is_gone(
 
 
 def test_an_empty_field_is_polled_eight_times_a_second(nfc_connection: NfcConnection) -> None:
-    rounds = []
-    for _ in range(5):
+    assert len(TECHNOLOGIES) == 3
+    deadline = time.monotonic() + 20
+    while True:
         started = time.monotonic()
         assert nfc_connection.poll() is None
-        rounds.append(time.monotonic() - started + nfc_connection.interval_s)
-    assert min(rounds) <= 1 / 8
+        if time.monotonic() - started + nfc_connection.interval_s <= 1 / 8:
+            break
+        assert time.monotonic() < deadline, "no round was as quick"
+
+
+def test_a_second_card_beside_the_read_one_is_told(
+    nfc_field: VirtualField, nfc_connection: NfcConnection
+) -> None:
+    nfc_field.put(make_card("NTAG215", 1))
+    nfc_field.put_beside(make_card("DESFire", 2))
+    read = poll_until(nfc_connection, is_end)[-1]
+    assert isinstance(read, CardRead)
+    assert read.payload == payload_of(1)
+    told = nfc_connection.poll()
+    assert isinstance(told, Faulted)
+    assert told.fault.code == "card_two"
+    assert is_nothing_more(nfc_connection)
+    nfc_field.lift()
+    assert poll_until(nfc_connection, is_lifted) == [Lifted()]
+
+
+@pytest.mark.parametrize("script", [Script(), Script(garbage=True)])
+def test_a_card_that_changes_its_uid_is_told_once_and_left_alone(
+    script: Script, nfc_field: VirtualField, nfc_connection: NfcConnection
+) -> None:
+    count = iter(range(1_000_000))
+
+    def new_uid() -> bytes:
+        return b"\x04" + next(count).to_bytes(6, "big")
+
+    card = make_card("NTAG215", script=script)
+    assert isinstance(card, Type2Card)
+    nfc_field.put(Type2Card(new_uid(), memory=card.memory, script=script, new_uid=new_uid))
+    ends = poll_until(
+        nfc_connection,
+        lambda event: isinstance(event, Faulted) and event.fault.message == "the card changes its UID",
+    )
+    assert sum(map(is_end, ends)) == MOST_ALIKE + 1
+    assert is_nothing_more(nfc_connection)
+    nfc_field.lift()
+    assert poll_until(nfc_connection, is_lifted) == [Lifted()]
+    assert read_card(nfc_field, nfc_connection, make_card("NTAG215", 9)).payload == payload_of(9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import usb1
 
+from drivers import usb_reset
 from drivers.nfc_budget import BudgetedFrontend, BudgetSpent
 from drivers.nfc_devices import check_access, find_device, find_devices, open_device
+from drivers.nfc_reader import NfcConnection
 from drivers.reader import DeviceReference
 from kiosk.errors import EnvironmentFault
 
@@ -67,7 +71,9 @@ def test_only_supported_readers_are_listed_and_none_is_opened(plugged: list[Any]
     )
 
 
-@pytest.mark.parametrize("path", ["usb", "usb:054c", "usb:054C:06c3", "usb:001:009"])
+@pytest.mark.parametrize(
+    "path", ["", "usb", "usb:054c", "usb:054C:06c3", "usb:001:009", "usb:054c:06c3@1-2.3"]
+)
 def test_partial_paths_find_the_device(plugged: list[Any], path: str) -> None:
     plugged.append(usb(0x054C, 0x06C3, 1, 9))
     assert find_device(path).path == "usb:001:009"
@@ -100,14 +106,104 @@ def test_a_node_without_rights_is_denied_with_the_rule(monkeypatch: pytest.Monke
         (OSError(19, "No such device"), "reader_missing", "No such device"),
     ],
 )
-def test_each_refusal_to_open_has_its_code(error: OSError, code: str, word: str) -> None:
-    class Refusing(BudgetedFrontend):
-        def open(self, path: str) -> bool:
-            raise error
+def test_each_refusal_to_open_has_its_code(
+    error: OSError, code: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(ids: tuple[int, int], bus: int, address: int) -> None:
+        assert (ids, bus, address) == ((0x054C, 0x06C3), 1, 9)
+        raise error
 
+    monkeypatch.setattr("drivers.nfc_transport.open_usb", refuse)
+    monkeypatch.setattr("drivers.nfc_devices.check_access", lambda reference: None)
     with pytest.raises(EnvironmentFault, match=word) as caught:
-        open_device(REFERENCE, Refusing())
+        open_device(REFERENCE, BudgetedFrontend())
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ETIMEDOUT, errno.EPIPE])
+def test_a_device_that_is_stuck_is_reset_and_opened_once_more(
+    number: int, plugged: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[object] = []
+    device = SimpleNamespace(chipset=SimpleNamespace(transport=SimpleNamespace()), close=lambda: None)
+
+    def open_usb(ids: tuple[int, int], bus: int, address: int) -> Any:
+        happened.append(address)
+        if len(happened) == 1:
+            raise OSError(number, "stuck")
+        return device
+
+    def reset(bus: int, address: int) -> bool:
+        happened.append("reset")
+        # It comes back in the same socket under another address.
+        plugged[:] = [usb(0x054C, 0x06C3, 1, 10)]
+        return True
+
+    plugged.append(usb(0x054C, 0x06C3, 1, 9))
+    monkeypatch.setattr("drivers.nfc_transport.open_usb", open_usb)
+    monkeypatch.setattr("drivers.nfc_devices.check_access", lambda reference: None)
+    monkeypatch.setattr("drivers.usb_reset.reset", reset)
+    frontend = BudgetedFrontend()
+    open_device(find_device("usb"), frontend)
+    assert happened == [9, "reset", 10]
+    assert frontend.device is device
+    frontend.device = None
+
+
+def test_nonsense_from_a_device_is_a_fault_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nonsense(ids: tuple[int, int], bus: int, address: int) -> None:
+        raise IndexError("bytearray index out of range")
+
+    monkeypatch.setattr("drivers.nfc_transport.open_usb", nonsense)
+    monkeypatch.setattr("drivers.nfc_devices.check_access", lambda reference: None)
+    with pytest.raises(EnvironmentFault, match="answers without sense") as caught:
+        open_device(REFERENCE, BudgetedFrontend())
+    assert caught.value.code == "reader_missing"
+
+
+def test_after_a_hang_the_device_is_reset_before_it_is_opened(
+    plugged: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    plugged.append(usb(0x054C, 0x06C3, 1, 9))
+    monkeypatch.setattr("drivers.usb_reset.reset", lambda bus, address: not happened.append("reset"))
+
+    def open_usb(ids: tuple[int, int], bus: int, address: int) -> Any:
+        happened.append("open")
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr("drivers.nfc_transport.open_usb", open_usb)
+    monkeypatch.setattr("drivers.nfc_devices.check_access", lambda reference: None)
+    connection = NfcConnection(DeviceReference("nfc", "usb"), reset=True)
+    for _ in range(2):
+        with pytest.raises(EnvironmentFault), connection:
+            pass
+    assert happened == ["reset", "open", "open"]
+
+
+class _Handle:
+    def __init__(self, failure: Exception | None) -> None:
+        self._failure = failure
+
+    def __enter__(self) -> _Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def resetDevice(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "done"), [(None, True), (usb1.USBErrorNotFound(), True), (usb1.USBErrorAccess(), False)]
+)
+def test_a_reset_is_libusbs(failure: Exception | None, done: bool, plugged: list[Any]) -> None:
+    device = usb(0x054C, 0x06C3, 1, 9)
+    device.open = lambda: _Handle(failure)
+    plugged += [usb(0x054C, 0x06C3, 1, 8), device]
+    assert usb_reset.reset(1, 9) is done
+    assert usb_reset.reset(1, 7) is False
 
 
 @pytest.mark.parametrize("path", ["udp", "udp:127.0.0.1", "udp:127.0.0.1:0", "udp:127.0.0.1:99999"])

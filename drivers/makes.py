@@ -1,0 +1,60 @@
+"""Makes of readers by name: the word before the first colon of a device path names what opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from drivers.reader import DeviceReference, Kind, ReaderConnection
+from kiosk.errors import EnvironmentFault
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """Where the connection of one make is; its module is imported when a device of it is used, not before."""
+
+    module: str
+    factory: str
+    """Takes a DeviceReference, and options by keyword."""
+
+    def load(self) -> Callable[..., ReaderConnection]:
+        """The factory itself."""
+        loaded: Callable[..., ReaderConnection] = getattr(import_module(self.module), self.factory)
+        return loaded
+
+
+_NFCPY = Make("drivers.nfc_reader", "NfcConnection")
+_CAMERA = Make("drivers.makes", "open_camera")
+
+MAKES: Mapping[Kind, Mapping[str, Make]] = {
+    "nfc": {"usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY},
+    "qr": {"": _CAMERA},
+}
+"""By kind and name: ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:127.0.0.1:5000``. The one without a name is
+for paths that name no make, such as a camera's number, file or address."""
+
+ANY_NFC = "usb"
+"""What an empty path of an NFC reader means: the first supported one on USB."""
+
+
+def open_camera(reference: DeviceReference) -> ReaderConnection:
+    """The connection to a camera, picture file or stream."""
+    from drivers.camera import Camera
+    from drivers.qr_reader import QrConnection
+
+    return QrConnection(Camera(reference.path))
+
+
+def connect(path: str, *, kind: Kind = "nfc", **options: Any) -> ReaderConnection:
+    """A connection to that device, not entered. Raises EnvironmentFault reader_missing for no known make."""
+    makes = MAKES[kind]
+    name = path.partition(":")[0] or (ANY_NFC if kind == "nfc" else "")
+    make = makes.get(name) or makes.get("")
+    if make is None:
+        known = ", ".join(f"{name}:…" for name in makes)
+        raise EnvironmentFault(
+            "reader_missing", f"{path} names no known make of reader: {known}", device=path
+        )
+    return make.load()(DeviceReference(kind, path), **options)
