@@ -122,12 +122,14 @@ def run_read_nfc(arguments: argparse.Namespace) -> int:
         timeout_s=arguments.timeout,
         out=sys.stdout,
         commands=_commands(arguments),
-        **_nfc_options(loaded, device),
+        **_nfc_options(loaded, device, arguments.reset),
     )
 
 
-def _nfc_options(loaded: Loaded, device: str) -> dict[str, Any]:
+def _nfc_options(loaded: Loaded, device: str, reset: bool) -> dict[str, Any]:
     """What a reader of that make is told beside its path."""
+    if device.partition(":")[0] in ("", "usb") and reset:
+        return {"reset": True}
     if not device.startswith("udp:"):
         return {}
     # Virtual chips are signed in NXP's place by their station; no kiosk in production reads them.
