@@ -154,6 +154,20 @@ def run_read_qr(arguments: argparse.Namespace) -> int:
     )
 
 
+def run_write(arguments: argparse.Namespace) -> int:
+    """``write``: JSON lines whatever ``--json`` says."""
+    from drivers.nfc_writer import run_with_files
+
+    return run_with_files(
+        device_to_read(settings_or_fault(), "nfc", arguments.device),
+        out=sys.stdout,
+        orders=arguments.order or sys.stdin,
+        timeout_s=arguments.timeout,
+        master_key_file=arguments.master_key_file,
+        card_key_file=arguments.card_key_file,
+    )
+
+
 def run_sync(arguments: argparse.Namespace) -> int:
     """``sync --once`` and ``sync --watch``."""
     from kiosk.app import central_address
@@ -403,6 +417,7 @@ COMMANDS: Mapping[str, Command] = {
     "run": run_window,
     "read nfc": run_read_nfc,
     "read qr": run_read_qr,
+    "write": run_write,
     "sync": run_sync,
     "journal list": journal_commands.run_list,
     "journal verify": run_journal_verify,

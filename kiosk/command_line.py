@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kiosk import enrol_commands, rights_commands, technician_commands
+from kiosk import enrol_commands, rights_commands, technician_commands, write_commands
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -27,6 +27,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     rights_commands.add_words(add)
     enrol_commands.add_words(add)
     technician_commands.add_words(add)
+    write_commands.add_words(add)
     _add_demonstration(add)
     return parser
 

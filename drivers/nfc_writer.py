@@ -1,0 +1,366 @@
+"""The writing reader process: waits for a chip, writes what it is ordered to, reads it back and compares.
+
+One order at a time (``write_orders``). A chip whose writing was cut short reads as empty and is written again
+by the same order; one that holds the very same message already counts as written.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import nfc.clf
+import nfc.tag
+
+from drivers.chips.ndef import credential_payload, encode_record
+from drivers.chips.personalise import MasterKeys
+from drivers.lines import EXIT_FAULT, EXIT_GONE, EXIT_OK, encode_event
+from drivers.master_keys import read_master_keys
+from drivers.nfc_budget import BudgetedFrontend, BudgetSpent
+from drivers.nfc_devices import find_device, open_device
+from drivers.nfc_tags import identify, read_content
+from drivers.nfc_write_tags import Survey, Type4Writer, writable
+from drivers.reader import Faulted, Gone, Health, Lifted, Ready
+from drivers.write_orders import Lift, Look, OrderLines, StopWriting, Write
+from kiosk.errors import CardFault, EnvironmentFault, KioskError
+
+TECHNOLOGIES = ("106A", "212F")
+WRITE_BUDGET_S = 10.0
+"""From chip found to message read back; a page takes about 10 ms on a PN53x, a FeliCa block 30 ms."""
+INTERVAL_S = 0.05
+MISSES_TO_LIFT = 3
+HEALTH_EVERY_S = 1.0
+SAME = "same"
+"""What lies on a chip that holds the message already."""
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """Told to stop while waiting; never leaves ``run``."""
+
+
+class NfcWriter:
+    """A reader that writes. One thread uses it; every fault of a card is a CardFault."""
+
+    def __init__(
+        self,
+        frontend: BudgetedFrontend,
+        *,
+        waits: Callable[[], None] = lambda: None,
+        keys: MasterKeys | None = None,
+    ) -> None:
+        """``waits`` is called in each round without a card; what it raises ends the waiting."""
+        self._frontend = frontend
+        self._waits = waits
+        self._keys = keys
+
+    def look(self) -> tuple[Survey, bytes, str]:
+        """Waits for a chip; what it is, the payload of our record on it, and what lies there.
+
+        The last is ``empty``, ``credential`` or the code of the CardFault of what is no credential.
+        """
+        target = self._wait_for_card()
+        with self._frontend.budget(WRITE_BUDGET_S):
+            return self._named(lambda: self._look(target))
+
+    def write(self, order: Write) -> tuple[Survey, bytes]:
+        """Waits for a chip and writes it; what it is and the payload that was read back.
+
+        Raises CardFault: ``card_wrong_chip`` (another UID), ``card_wrong_kind`` (another kind of chip, or one
+        that is never written), ``card_random_uid``, ``card_written`` (holds another credential),
+        ``card_foreign`` (holds something else), ``card_too_small``, ``card_locked``, ``card_write_refused``,
+        ``card_lifted``, ``card_unreadable``, ``card_differs`` (read back other than written), and with
+        ``personalise`` what ``drivers.chips.personalise`` raises. EnvironmentFault ``card_key_missing``.
+        """
+        target = self._wait_for_card()
+        with self._frontend.budget(WRITE_BUDGET_S):
+            return self._named(lambda: self._write(target, order))
+
+    def wait_lifted(self) -> None:
+        """Waits until no card answers any more."""
+        misses = 0
+        while misses < MISSES_TO_LIFT:
+            misses = 0 if self._seen() is not None else misses + 1
+            self._waits()
+
+    def _look(self, target: Any) -> tuple[Survey, bytes, str]:
+        survey = writable(self._frontend, target).survey()
+        payload, state = self._content(survey)
+        return survey, payload, state
+
+    def _write(self, target: Any, order: Write) -> tuple[Survey, bytes]:
+        survey, state = self._fit(target, order)
+        message = encode_record(order.payload)
+        if order.personalise:
+            self._personalise(message)
+        elif state != SAME:
+            tag = writable(self._frontend, self._again())
+            tag.survey()
+            tag.write(message)
+        self._compare(order.payload)
+        if order.lock == "permanent" and not order.personalise and not survey.locked:
+            tag = writable(self._frontend, self._again())
+            tag.survey()
+            tag.lock()
+            self._compare(order.payload)
+        return survey, order.payload
+
+    def _fit(self, target: Any, order: Write) -> tuple[Survey, str]:
+        """The chip and what lies on it, if it is the one ordered and may be written; SAME if it was."""
+        chip = identify(target)
+        if not chip.random_uid and chip.uid != order.uid:
+            uids = {"found": chip.uid.hex(), "uid": order.uid.hex()}
+            raise CardFault("card_wrong_chip", "another chip than the one ordered", **uids)
+        survey = writable(self._frontend, target).survey()
+        if survey.chip != order.chip:
+            why = f"a {survey.chip}, not the {order.chip} ordered"
+            raise CardFault("card_wrong_kind", why, found=survey.chip)
+        size = len(encode_record(order.payload))
+        if size > survey.capacity:
+            raise CardFault("card_too_small", f"{size} bytes, the {survey.chip} takes {survey.capacity}")
+        payload, state = self._content(survey)
+        if payload == order.payload:
+            return survey, SAME
+        if state != "empty" and not order.overwrite:
+            code = "card_written" if state == "credential" else "card_foreign"
+            raise CardFault(code, "the chip holds something already; order it overwritten", holds=state)
+        return survey, state
+
+    def _personalise(self, message: bytes) -> None:
+        if self._keys is None:
+            raise EnvironmentFault("card_key_missing", "start with --master-key-file and --card-key-file")
+        tag = writable(self._frontend, self._again())
+        if not isinstance(tag, Type4Writer):
+            raise CardFault("card_wrong_kind", "the chip has no AES keys to prove itself with")
+        tag.survey()
+        tag.personalise(self._keys, message)
+
+    def _compare(self, payload: bytes) -> None:
+        found, state = self._read_back()
+        if found != payload:
+            raise CardFault("card_differs", "what was read back is not what was written", holds=state)
+
+    def _content(self, survey: Survey) -> tuple[bytes, str]:
+        return (b"", "empty") if survey.blank else self._read_back()
+
+    def _read_back(self) -> tuple[bytes, str]:
+        """The credential on the chip as the kiosk reads it, with the field switched off and on before."""
+        try:
+            payload = credential_payload(read_content(self._frontend, self._again()).message)
+        except CardFault as fault:
+            return b"", "empty" if fault.code == "card_empty" else fault.code
+        return payload, "credential"
+
+    def _again(self) -> Any:
+        for _ in range(MISSES_TO_LIFT):
+            if (target := self._sense()) is not None:
+                return target
+        raise nfc.clf.TimeoutError("the card does not answer any more")
+
+    def _named(self, work: Callable[[], T]) -> T:
+        """Runs it; whatever the tag layer raises becomes a CardFault, OSError stays."""
+        try:
+            return work()
+        except (KioskError, OSError):
+            raise
+        except Exception as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: Exception) -> CardFault:
+        for _ in range(MISSES_TO_LIFT):
+            try:
+                if not isinstance(error, BudgetSpent) and self._sense() is None:
+                    continue
+            except (nfc.clf.CommunicationError, BudgetSpent):
+                pass
+            return CardFault(
+                "card_unreadable",
+                "the card's answers make no sense or take too long",
+                error=type(error).__name__,
+            )
+        return CardFault("card_lifted", "the card was lifted before it was done; lay the same one again")
+
+    def _wait_for_card(self) -> Any:
+        while (target := self._seen()) is None:
+            self._waits()
+        return target
+
+    def _seen(self) -> Any:
+        """As ``_sense``; None as well where answers to anticollision make no sense."""
+        try:
+            return self._sense()
+        except nfc.clf.CommunicationError:
+            return None
+
+    def _sense(self) -> Any:
+        return self._frontend.sense(*map(nfc.clf.RemoteTarget, TECHNOLOGIES), iterations=1)
+
+
+def run(
+    device: str,
+    *,
+    out: TextIO,
+    orders: TextIO,
+    orders_are_file: bool = False,
+    timeout_s: float | None = None,
+    keys: MasterKeys | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """The writing process: JSON lines on ``out`` until told to stop; its exit code.
+
+    0: stopped, or every order of the file done. 1: an order of the file gave a fault (the rest is not done),
+    or no card came within ``timeout_s``. 3: the device is missing, denied or gone.
+    """
+    process = _Process(out, OrderLines(orders, is_file=orders_are_file), orders_are_file, timeout_s, clock)
+    frontend = BudgetedFrontend()
+    try:
+        reference = find_device(device)
+        logging.getLogger("nfc").setLevel(logging.CRITICAL)
+        open_device(reference, frontend)
+        opened: Any = frontend.device
+        name = " ".join(part for part in (opened.vendor_name, opened.product_name) if part)
+        process.tell(Ready("nfc", reference.path, name or reference.name))
+        try:
+            return process.serve(NfcWriter(frontend, waits=process.waits, keys=keys))
+        except OSError as error:
+            raise EnvironmentFault(
+                "reader_gone", f"{reference.path} is gone: {error}", device=device
+            ) from error
+        finally:
+            _close(frontend, reference.path)
+    except EnvironmentFault as fault:
+        process.tell(Gone(fault))
+        return EXIT_GONE
+    except BrokenPipeError:
+        # Whoever gave the orders is gone.
+        return EXIT_OK
+
+
+def run_with_files(
+    device: str,
+    *,
+    out: TextIO,
+    orders: TextIO | Path,
+    timeout_s: float | None = None,
+    master_key_file: Path | None = None,
+    card_key_file: Path | None = None,
+) -> int:
+    """As ``run``, with orders from a stream or a file and keys from their files; both are needed, or none.
+
+    Raises EnvironmentFault ``file_unreadable``, and what ``read_master_keys`` raises.
+    """
+    keys = None
+    if master_key_file is not None or card_key_file is not None:
+        if master_key_file is None or card_key_file is None:
+            raise EnvironmentFault("card_key_missing", "--master-key-file and --card-key-file go together")
+        keys = read_master_keys(master_key_file, card_key_file)
+    if not isinstance(orders, Path):
+        return run(device, out=out, orders=orders, timeout_s=timeout_s, keys=keys)
+    try:
+        opened = orders.open(encoding="utf-8")
+    except OSError as fault:
+        raise EnvironmentFault("file_unreadable", f"{orders}: {fault.strerror}") from fault
+    with opened:
+        return run(device, out=out, orders=opened, orders_are_file=True, timeout_s=timeout_s, keys=keys)
+
+
+def _close(frontend: BudgetedFrontend, path: str) -> None:
+    try:
+        frontend.close()
+    except Exception as failure:
+        # Closing talks to the chip once more; a device that is already gone must not hide why.
+        _log.warning("%s did not close: %r", path, failure)
+
+
+class _Process:
+    """What the process says and hears."""
+
+    def __init__(
+        self,
+        out: TextIO,
+        orders: OrderLines,
+        is_file: bool,
+        timeout_s: float | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._out = out
+        self._orders = orders
+        self._is_file = is_file
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._began = clock()
+        self._health_at = clock() + HEALTH_EVERY_S
+        self._polls = self._done = self._faults = 0
+
+    def tell(self, event: Any) -> None:
+        """One line."""
+        line = event if isinstance(event, str) else encode_event(event)
+        self._out.write(line)
+        self._out.flush()
+
+    def waits(self) -> None:
+        """Between two looks for a card. Raises Stopped, EnvironmentFault ``reader_timeout``."""
+        self._polls += 1
+        now = self._clock()
+        if now >= self._health_at and not self._is_file:
+            self.tell(Health(self._polls, self._done, self._faults))
+            self._health_at = now + HEALTH_EVERY_S
+        if self._orders.asks_to_stop():
+            raise Stopped
+        if self._timeout_s is not None and now - self._began >= self._timeout_s:
+            raise EnvironmentFault(
+                "reader_timeout", f"no card within {self._timeout_s:g} s", timeout_s=self._timeout_s
+            )
+        time.sleep(INTERVAL_S)
+
+    def serve(self, writer: NfcWriter) -> int:
+        """Orders until there are no more."""
+        while True:
+            order = self._orders.take(HEALTH_EVERY_S)
+            if isinstance(order, StopWriting):
+                return EXIT_OK
+            if order is None:
+                if self._orders.ended:
+                    return EXIT_OK
+                continue
+            self._began = self._clock()
+            try:
+                if isinstance(order, Faulted):
+                    raise order.fault
+                self.tell(self._do(writer, order))
+                self._done += 1
+            except Stopped:
+                return EXIT_OK
+            except KioskError as fault:
+                self._faults += 1
+                self.tell(Faulted(fault))
+                if self._is_file:
+                    return EXIT_FAULT
+
+    def _do(self, writer: NfcWriter, order: Look | Lift | Write) -> str:
+        began = self._clock()
+        if isinstance(order, Lift):
+            writer.wait_lifted()
+            return encode_event(Lifted())
+        if isinstance(order, Look):
+            survey, payload, state = writer.look()
+            return _line("chip", survey, payload, holds=state, capacity=survey.capacity, locked=survey.locked)
+        survey, payload = writer.write(order)
+        write_ms = round((self._clock() - began) * 1000, 1)
+        return _line("written", survey, payload, lock=order.lock, write_ms=write_ms)
+
+
+def _line(event: str, survey: Survey, payload: bytes, **more: Any) -> str:
+    told = {
+        "event": event,
+        "uid": survey.uid.hex(),
+        "chip": survey.chip,
+        "payload": base64.b64encode(payload).decode("ascii"),
+    }
+    return json.dumps(told | more, separators=(",", ":")) + "\n"
