@@ -12,7 +12,9 @@ from kiosk.errors import EnvironmentFault
 SourceKind: TypeAlias = Literal["device", "stream", "recording"]
 
 SYSFS = Path("/sys/class/video4linux")
-_DEVICE = re.compile(r"/dev/video\d+")
+BY_ID = Path("/dev/v4l/by-id")
+"""Names that udev gives by make and serial number (60-persistent-v4l.rules): they outlive a new plug."""
+_DEVICE = re.compile(r"/dev/video\d+|/dev/v4l/by-(?:id|path)/[^/]+")
 
 
 def find_cameras(sysfs: Path = SYSFS) -> list[DeviceReference]:
@@ -50,14 +52,21 @@ def _line_of(path: Path) -> str:
         return ""
 
 
-def refer(source: str, sysfs: Path = SYSFS) -> DeviceReference:
-    """The camera that ``source`` names: empty = the first one found, a number, a path or an address.
+def refer(source: str, sysfs: Path = SYSFS, by_id: Path = BY_ID) -> DeviceReference:
+    """The camera that ``source`` names: empty = the first one found, a number, a path, a name or an address.
 
+    A name is one that udev gave (``usb-046d_HD_Webcam_A1B2-video-index0``), with or without its folder.
     A password in an address is left out of the reference. Raises EnvironmentFault camera_missing if there is
     no camera to find.
     """
     if source.isdigit():
         source = f"/dev/video{int(source)}"
+    stable = by_id / source
+    if source and (stable.parent == by_id) and stable.is_symlink():
+        node = stable.resolve()
+        known = next((one for one in find_cameras(sysfs) if one.path == f"/dev/{node.name}"), None)
+        name = known.name if known else stable.name
+        return DeviceReference("qr", str(stable), name, str(stable), frozenset({"qr"}))
     if source and not _DEVICE.fullmatch(source):
         shown = re.sub(r"://[^/?#]*@", "://", source)
         return DeviceReference("qr", shown, shown.rpartition("/")[2] or shown, shown, frozenset({"qr"}))
@@ -66,12 +75,19 @@ def refer(source: str, sysfs: Path = SYSFS) -> DeviceReference:
         raise EnvironmentFault("camera_missing", "no camera is plugged in")
     if not source:
         return cameras[0]
-    known = {camera.path: camera for camera in cameras}
-    return known.get(source, DeviceReference("qr", source, source, source, frozenset({"qr"})))
+    by_path = {camera.path: camera for camera in cameras}
+    return by_path.get(source, DeviceReference("qr", source, source, source, frozenset({"qr"})))
 
 
 def kind_of(source: str) -> SourceKind:
     """What ``source`` (a path or an address) is: a device, a live stream or a recording."""
-    if _DEVICE.fullmatch(source):
+    if _DEVICE.fullmatch(source) or _is_character_device(source):
         return "device"
     return "stream" if "://" in source else "recording"
+
+
+def _is_character_device(source: str) -> bool:
+    try:
+        return "://" not in source and Path(source).is_char_device()
+    except (OSError, ValueError):
+        return False

@@ -1,4 +1,4 @@
-"""From grey pictures to events: which pictures are worth decoding, what they hold, what changed."""
+"""From the codes of one picture after another to events: which pictures are worth decoding, what changed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from drivers.camera_frame import Grey
+from drivers.opencv import cv2
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
-from kiosk.errors import CardFault, EnvironmentFault
+from kiosk.errors import CardFault
 from kiosk.values import QR_PREFIX, CardRead, Medium
 
-Grey: TypeAlias = NDArray[np.uint8]
-
 MAX_PAYLOAD_BYTES = 4096
-SMALLEST_SIDE = 42
-"""Pixels: 21 modules (ISO/IEC 18004, version 1) of two pixels each."""
 
-MOTION_SIZE = (160, 90)
 MOTION_STEP = 12
 """Grey levels by which a pixel must change to have moved, in good light."""
 MOTION_SHARE = 0.01
@@ -37,34 +31,9 @@ _PREFIX = QR_PREFIX.encode("ascii")
 _DARK_BELOW = 60.0
 
 
-def find_codes(grey: Grey) -> list[bytes]:
-    """The contents of all QR codes in the picture, as bytes, in no order; [] if there are none.
-
-    The half-sized picture comes first: it takes a quarter of the time, and zbar reads large codes in a noisy
-    picture only there. The whole picture follows unless a KMC code was found.
-    """
-    if min(grey.shape) < SMALLEST_SIDE:
-        return []
-    half = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    found = _zbar(half)
-    if not any(code.startswith(_PREFIX) for code in found):
-        found |= _zbar(grey)
-    return list(found)
-
-
-def _zbar(grey: NDArray[Any]) -> set[bytes]:
-    from pyzbar import pyzbar
-
-    return {symbol.data for symbol in pyzbar.decode(grey, symbols=[pyzbar.ZBarSymbol.QRCODE])}
-
-
-def check_decoder() -> None:
-    """Raises EnvironmentFault reader_missing if zbar, which pyzbar loads when imported, is not installed."""
-    try:
-        import pyzbar.pyzbar  # noqa: F401
-    except ImportError as error:
-        fix = "apt-get install libzbar0"
-        raise EnvironmentFault("reader_missing", f"zbar is not installed: {fix}", fix=fix) from error
+def is_ours(content: bytes) -> bool:
+    """True for a code with the prefix of a printed credential, whatever follows."""
+    return content.startswith(_PREFIX)
 
 
 def kind_of(content: bytes) -> str:
@@ -91,13 +60,13 @@ class MotionGate:
         """True for 2 s after motion."""
         return at < self._awake_until
 
-    def wants(self, grey: Grey, at: float, *, held: bool = False, missed: bool = False) -> bool:
-        """True if the picture taken ``at`` seconds should be decoded.
+    def wants(self, small: Grey, at: float, *, held: bool = False, missed: bool = False) -> bool:
+        """True if the picture taken ``at`` seconds, seen here at 160 × 90, should be decoded.
 
         ``held``: a code is before the camera; ``missed``: the last decode did not find it again. Decoding
         takes about half of the time at most, however restless the picture is.
         """
-        if self._moved(grey):
+        if self._moved(small):
             self._awake_until = at + AWAKE_S
         since = at - self._begun
         if since >= IDLE_DECODE_S:
@@ -111,8 +80,7 @@ class MotionGate:
         self._begun = at
         self._took_s = took_s
 
-    def _moved(self, grey: Grey) -> bool:
-        small: Grey = np.asarray(cv2.resize(grey, MOTION_SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    def _moved(self, small: Grey) -> bool:
         last, self._last = self._last, small
         if last is None:
             return True
@@ -147,7 +115,7 @@ class CodeWatch:
         ours: set[bytes] = set()
         others: set[bytes] = set()
         for code in codes:
-            (ours if code.startswith(_PREFIX) else others).add(code)
+            (ours if is_ours(code) else others).add(code)
         wanted = ours or others
         if not wanted or (not ours and self._held_ours and at - self._seen_at < LIFTED_AFTER_S):
             # A poster behind a card that blurs for a moment is no new code.

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from drivers.camera import Camera
+from drivers.camera_controls import CameraControls
+from drivers.camera_frame import Frame
 from drivers.commands import CommandLines, Stop
 from drivers.lines import (
     EXIT_FAULT,
@@ -18,8 +20,19 @@ from drivers.lines import (
     encode_event,
     serve,
 )
-from drivers.qr_decode import CodeWatch, MotionGate, check_decoder, find_codes
-from drivers.reader import DeviceReference, FeedbackWhat, Gone, Health, PollEvent, ReaderEvent, Tally
+from drivers.qr_decode import CodeWatch, MotionGate, is_ours
+from drivers.qr_hints import HintWatch
+from drivers.qr_pipeline import QrPipeline, check_decoder
+from drivers.reader import (
+    DeviceReference,
+    Faulted,
+    FeedbackWhat,
+    Gone,
+    Health,
+    PollEvent,
+    ReaderEvent,
+    Tally,
+)
 from kiosk.errors import EnvironmentFault
 
 FRAME_WAIT_S = 0.25
@@ -43,6 +56,9 @@ class QrConnection:
         self._tally = Tally()
         self._gate = MotionGate()
         self._watch = CodeWatch(self._clock)
+        self._hints = HintWatch()
+        self._pipeline = QrPipeline(is_ours, self._clock)
+        self._told_size = False
         self._waiting: deque[PollEvent] = deque()
         self._awake = False
 
@@ -82,33 +98,59 @@ class QrConnection:
             if frame is None:
                 return None
             watch, gate = self._watch, self._gate
-            if gate.wants(frame.grey, frame.at, held=watch.holds, missed=watch.missed):
+            self._pipeline.counts["pictures"] += 1
+            if gate.wants(frame.small, frame.at, held=watch.holds, missed=watch.missed):
                 begun = self._clock()
-                codes = find_codes(frame.grey)
+                self._decode(frame)
                 gate.decoded(frame.at, self._clock() - begun)
-                self._waiting.extend(watch.seen(codes, frame.at))
             self._awake = gate.is_awake(frame.at) or watch.missed
         return self._waiting.popleft() if self._waiting else None
 
+    def _decode(self, frame: Frame) -> None:
+        if frame.is_reduced and not self._told_size:
+            self._told_size = True
+            self._waiting.append(Faulted(_too_large(frame, self.reference.path)))
+        grey = frame.grey
+        if grey.size == 0:
+            return  # Damaged beyond its first eighth; the next one follows at once.
+        look = self._pipeline.look(grey)
+        self._waiting.extend(self._watch.seen(look.codes, frame.at))
+        hint = None if self._watch.holds else self._hints.seen(look, grey, frame.at)
+        if hint is not None:
+            self._pipeline.counts["hints"] += 1
+            self._waiting.append(hint)
+
     def health(self) -> Health:
-        """Counts since the camera was opened."""
-        return self._tally.health()
+        """Counts since the camera was opened; stages: ``pictures``, those of decoding, ``hints``."""
+        counted = self._tally.health()
+        return Health(counted.polls, counted.reads, counted.faults, dict(self._pipeline.counts))
 
     def feedback(self, what: FeedbackWhat) -> bool:
         """A camera has no lamp: False."""
         return False
 
 
+def _too_large(frame: Frame, device: str) -> EnvironmentFault:
+    columns, rows = frame.size
+    return EnvironmentFault(
+        "camera_oversized",
+        f"the camera gives pictures of {columns} × {rows}: it reads, but slower than at 1280 × 720",
+        device=device,
+        megapixels=round(columns * rows / 1e6, 1),
+    )
+
+
 def run(
     source: str,
     *,
+    controls: CameraControls | None = None,
     once: bool = False,
     timeout_s: float | None = None,
     out: TextIO,
     commands: TextIO | None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Reads QR codes by the camera ``source`` (empty = find one, number, path or address) and writes lines.
+    """Reads QR codes by camera ``source`` (empty = find one, number, path, name, address), writes lines.
 
     A camera that is missing or goes away is told once (``gone``) and tried again after 0.25 s to 4 s, with
     ``health`` meanwhile, until it is back (``ready``). With ``once`` it ends the process. Answers the exit
@@ -117,7 +159,7 @@ def run(
     """
     try:
         check_decoder()
-        camera = Camera(source, clock=clock)
+        camera = Camera(source, controls=controls, clock=clock)
     except EnvironmentFault as fault:
         return EXIT_GONE if _tell(Gone(fault), out) else EXIT_OK
     return _Attendance(camera, out, commands, clock, timeout_s).attend(once)

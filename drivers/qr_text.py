@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from drivers.camera import Camera
-from drivers.qr_decode import check_decoder, find_codes
+from drivers.qr_pipeline import QrPipeline, check_decoder
 from kiosk.errors import EnvironmentFault
 
 FRAME_WAIT_S = 0.25
@@ -23,11 +23,12 @@ def read_code(
     camera = Camera(source, clock=clock)
     ends_at = clock() + timeout_s
     wanted = prefix.encode("ascii")
+    pipeline = QrPipeline(lambda content: content.startswith(wanted), clock)
     camera.open()
     try:
         while clock() < ends_at:
             frame = camera.newest(FRAME_WAIT_S)
-            for content in find_codes(frame.grey) if frame is not None else ():
+            for content in pipeline.look(frame.grey).codes if frame is not None else ():
                 if content.startswith(wanted) and content.isascii():
                     return content.decode("ascii")
     finally:

@@ -63,16 +63,25 @@ def _card(text: str) -> tuple[Image.Image, Image.Image]:
     )
 
 
-class VirtualCamera:
-    """An MJPEG server on 127.0.0.1 with 15 frames a second; a JPEG is made only when the picture changes."""
+def _twice(text: str | None) -> tuple[bytes, ...]:
+    return picture(text), picture(text)
 
-    def __init__(self, port: int = 0) -> None:
+
+class VirtualCamera:
+    """An MJPEG server on 127.0.0.1; JPEGs are made only when the picture changes.
+
+    Two of each picture take turns, which differ by their grain, as a sensor's pictures do.
+    """
+
+    def __init__(self, port: int = 0, frames_per_s: float = FRAMES_PER_S) -> None:
+        self.frames_per_s = frames_per_s
+
         self.port = port
         """Port listened on; 0 before ``start`` means any. It is kept from one start to the next."""
         self.frames_sent = 0
         """Frames sent to viewers since it was made."""
-        self._nobody = picture(None)
-        self._frame = self._nobody
+        self._nobody = _twice(None)
+        self._frames: tuple[bytes, ...] = self._nobody
         self._flowing = threading.Event()
         self._flowing.set()
         self._server: _Server | None = None
@@ -110,11 +119,15 @@ class VirtualCamera:
 
     def show(self, text: str) -> None:
         """Holds a card with this text before the lens. Raises ValueError if no QR code can hold it."""
-        self._frame = picture(text)
+        self._frames = _twice(text)
+
+    def show_pictures(self, *jpegs: bytes) -> None:
+        """Sends these JPEGs in turn, whatever is on them; one alone is a frozen picture."""
+        self._frames = jpegs
 
     def hide(self) -> None:
         """Takes the card away."""
-        self._frame = self._nobody
+        self._frames = self._nobody
 
     def stall(self) -> None:
         """Stops sending while every connection stays open, as a camera that hangs does."""
@@ -127,7 +140,8 @@ class VirtualCamera:
     @property
     def frame(self) -> bytes | None:
         """The JPEG to send now; None while stalled."""
-        return self._frame if self._flowing.is_set() else None
+        frames = self._frames
+        return frames[self.frames_sent % len(frames)] if self._flowing.is_set() else None
 
     def __enter__(self) -> VirtualCamera:
         self.start()
@@ -194,7 +208,7 @@ class _Stream(BaseHTTPRequestHandler):
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
                 self.wfile.write(head.encode("ascii") + frame + b"\r\n")
                 self.server.camera.frames_sent += 1
-            due = max(due + 1 / FRAMES_PER_S, time.monotonic())
+            due = max(due + 1 / self.server.camera.frames_per_s, time.monotonic())
             self.server.ended.wait(due - time.monotonic())
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -7,15 +7,16 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from drivers.camera import READ_TIMEOUT_S, Camera, Grey, to_grey
+from drivers.camera import Camera
 from drivers.camera_devices import find_cameras, kind_of, refer
-from drivers.qr_decode import find_codes
+from drivers.camera_frame import Grey
+from drivers.opencv import READ_TIMEOUT_S
+from drivers.qr_pipeline import find_codes
 from drivers.virtual.camera import FRAMES_PER_S, HEIGHT, WIDTH, VirtualCamera, picture
 from kiosk.errors import EnvironmentFault
 
@@ -313,16 +314,6 @@ def test_damaged_pictures_are_passed_over(garbage: str) -> None:
     assert [CODE] in [find_codes(one) for one in pictures]
     assert fault.code == "camera_gone"
     camera.close()
-
-
-@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (4, 6, 3), (4, 6, 4)])
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_every_picture_becomes_grey(shape: tuple[int, ...], kind: type) -> None:
-    white: Any = np.full(shape, np.iinfo(kind).max, kind)
-    made = to_grey(white)
-    assert made.shape == (4, 6)
-    assert made.dtype == np.uint8
-    assert made.min() == 255
 
 
 def test_a_virtual_camera_keeps_its_port_and_answers_nothing_else(virtual: VirtualCamera) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from drivers.camera import Grey
-from drivers.qr_decode import MAX_PAYLOAD_BYTES, CodeWatch, MotionGate, find_codes, kind_of
+from drivers.camera_frame import SMALL_SIZE, Grey
+from drivers.qr_decode import MAX_PAYLOAD_BYTES, CodeWatch, MotionGate, kind_of
+from drivers.qr_pipeline import find_codes
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
 from drivers.virtual.camera import picture
 from kiosk.values import CardRead, Medium
@@ -26,6 +27,10 @@ WEB, PAYMENT = b"https://metrokota.go.id/kmc?x=1", b"00020101021126"
 
 def grey(jpeg: bytes) -> Grey:
     return np.asarray(Image.open(io.BytesIO(jpeg)).convert("L"), dtype=np.uint8)
+
+
+def shrunk(one: Grey) -> Grey:
+    return np.asarray(cv2.resize(one, SMALL_SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def printed(content: str, scale: int = 3) -> Grey:
@@ -71,7 +76,7 @@ def test_a_poster_found_at_half_size_does_not_hide_a_dense_card() -> None:
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 130), st.integers(1, 130))))
 def test_any_picture_decodes_to_nothing_or_codes(noise: Grey) -> None:
     assert all(isinstance(code, bytes) for code in find_codes(noise))
-    assert MotionGate().wants(noise, 0.0)
+    assert MotionGate().wants(shrunk(noise), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +212,7 @@ def noisy(level: int, seed: int, amount: int) -> Grey:
 def decoded_at(gate: MotionGate, pictures: list[tuple[float, Grey]], took_s: float = 0.0) -> list[float]:
     times: list[float] = []
     for at, one in pictures:
-        if gate.wants(one, at):
+        if gate.wants(shrunk(one), at):
             gate.decoded(at, took_s)
             times.append(at)
     return times
@@ -231,19 +236,19 @@ def test_every_picture_for_two_seconds_after_motion() -> None:
 
 def test_less_than_one_percent_is_no_motion() -> None:
     gate = MotionGate()
-    gate.wants(still(), 0.0)
+    gate.wants(shrunk(still()), 0.0)
     gate.decoded(10.0, 0.0)
     small = still()
     small[0:40, 0:40] = 250
-    assert not gate.wants(small, 10.1)
+    assert not gate.wants(shrunk(small), 10.1)
 
 
 def test_noise_in_the_dark_is_no_motion_but_in_the_light_it_would_be() -> None:
     for level, wanted in ((15, False), (120, True)):
         gate = MotionGate()
-        gate.wants(noisy(level, 1, 10), 0.0)
+        gate.wants(shrunk(noisy(level, 1, 10)), 0.0)
         gate.decoded(10.0, 0.0)
-        assert gate.wants(noisy(level, 2, 10), 10.1) is wanted
+        assert gate.wants(shrunk(noisy(level, 2, 10)), 10.1) is wanted
 
 
 def test_decoding_takes_half_of_the_time_at_most() -> None:
@@ -256,8 +261,8 @@ def test_decoding_takes_half_of_the_time_at_most() -> None:
 
 def test_a_held_code_is_looked_at_four_times_a_second_and_at_once_when_missed() -> None:
     gate = MotionGate()
-    gate.wants(still(), 0.0)
+    gate.wants(shrunk(still()), 0.0)
     gate.decoded(10.0, 0.0)
-    assert not gate.wants(still(), 10.2, held=True)
-    assert gate.wants(still(), 10.25, held=True)
-    assert gate.wants(still(), 10.05, held=True, missed=True)
+    assert not gate.wants(shrunk(still()), 10.2, held=True)
+    assert gate.wants(shrunk(still()), 10.25, held=True)
+    assert gate.wants(shrunk(still()), 10.05, held=True, missed=True)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from drivers.qr_decode import find_codes
+from drivers.qr_pipeline import find_codes
 from kiosk.enrolment import ticket_as_code
 from sync.central import state
 from sync.central.cli import main
