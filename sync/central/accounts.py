@@ -22,6 +22,7 @@ from kiosk import cose
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.keyset import key_id
 from sync.central.models import account
+from sync.central.paging import PAGE
 from sync.central.state import Central
 
 CONTEXT: Final = b"kmc/approval/1"
@@ -52,7 +53,7 @@ def add(central: Central, name: str, key_file: Path, role: str = STAFF) -> None:
     """Registers an account and writes its new key to ``key_file`` (32 raw bytes, mode 0400).
 
     Raises OfficerFault ``account_name``, ``account_exists``, ``role_unknown``; EnvironmentFault
-    ``key_file_exists``, ``key_unwritable``.
+    ``key_file_exists``, ``key_unwritable``, ``grants_log_failed``.
     """
     if not _NAME.fullmatch(name):
         raise OfficerFault("account_name", "a name is 2 to 32 of a-z, 0-9, dot, dash, underscore")
@@ -63,22 +64,30 @@ def add(central: Central, name: str, key_file: Path, role: str = STAFF) -> None:
     seed = secrets.token_bytes(32)
     _write_key(key_file, seed)
     public = _raw(Ed25519PrivateKey.from_private_bytes(seed))
+    now = central.now()
     try:
-        central.database.write(partial(_add, name, public, role, central.now()))
+        # First: an account that only the log knows has no key any more.
+        central.outside.keep([{"account": {"name": name, "public": public.hex(), "role": role, "at": now}}])
+        central.database.write(partial(_add, name, public, role, now))
     except BaseException:
         key_file.unlink()
         raise
 
 
 def close(central: Central, name: str) -> None:
-    """Ends an account: it signs nothing any more; what it signed stands. OfficerFault ``unknown_account``."""
+    """Ends an account: it signs nothing any more; what it signed stands.
+
+    Raises OfficerFault ``unknown_account``; EnvironmentFault ``grants_log_failed``.
+    """
     closing = update(account).where(account.c.name == name).values(state=CLOSED)
     if not central.database.write(lambda connection: connection.execute(closing).rowcount):
         raise OfficerFault("unknown_account", f"no account {name}")
+    central.outside.keep([{"account_closed": {"name": name}}])
 
 
-def listed(central: Central) -> list[dict[str, Any]]:
-    """Every account with the id of its key."""
+def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[str, Any]]:
+    """Accounts behind ``after`` in the order of their names, each with the id of its key."""
+    query = select(account).where(account.c.name > after).order_by(account.c.name).limit(limit)
     with central.database.read() as connection:
         return [
             {
@@ -88,7 +97,7 @@ def listed(central: Central) -> list[dict[str, Any]]:
                 "key": key_id(bytes(row.public)).hex(),
                 "added_at": row.added_at,
             }
-            for row in connection.execute(select(account).order_by(account.c.name))
+            for row in connection.execute(query)
         ]
 
 

@@ -1,8 +1,9 @@
 """The log outside the database: what central must remember although its database went back to a backup.
 
 JSON lines in ``grants.log`` of the data folder, on disk before the answer that carries what they say: grants
-and stock slices as they were signed, enrolments, devices' new keys, revocations, keysets. Those who wait for
-the disk at the same time share one flush. ``backup`` begins a new file and keeps old ones for HORIZON_DAYS.
+and stock slices as they were signed, enrolments, devices' new keys, revocations, keysets, accounts of staff
+and what they signed to be written off. Those who wait for the disk at the same time share one flush.
+``backup`` begins a new file and keeps old ones for HORIZON_DAYS.
 """
 
 from __future__ import annotations

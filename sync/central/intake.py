@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from kiosk.errors import CentralFault
 from kiosk.journal_format import rolled_to
-from sync.central import key_rows, kiosk_rows, private_notes, rights
+from sync.central import key_rows, kiosk_rows, late_voids, private_notes, rights
 from sync.central.bulk import insert_rows
 from sync.central.effects import Effects
 from sync.central.key_rows import DeviceKey
@@ -108,7 +108,7 @@ def _take(
             effects.tell_unread(item, branch)
     for item in outcome.replaced:
         if item.record is not None:
-            effects.apply(item.record)
+            late_voids.apply(connection, effects, item.record)
     _store(connection, kiosk_id, gen, now, outcome)
     here = [item for item, _ in outcome.added] + outcome.replaced
     private_notes.store(connection, kiosk_id, gen, request.private, here, effects.open_case)

@@ -16,6 +16,7 @@ from kiosk.errors import OfficerFault
 from sync.central import accounts
 from sync.central.accounts import Signer
 from sync.central.models import approval, kiosk, order_to_kiosk, pickup
+from sync.central.paging import PAGE, behind
 from sync.central.right_rows import REVOKED
 from sync.central.state import Central
 from sync.wire import MAX_VOIDS, VoidRequest
@@ -56,17 +57,18 @@ def mark_done(connection: Connection, voided: Mapping[str, str], now: int) -> No
     )
 
 
-def listed(central: Central, refs: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """Orders, oldest first; of all pickups, or of ``refs``."""
+def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[str, Any]]:
+    """Orders behind ``after``, oldest first. Raises OfficerFault ``unknown_row``."""
+    order = (order_to_kiosk.c.asked_at, order_to_kiosk.c.id)
     with central.database.read() as connection:
-        return of_pickups(connection, refs)
+        query = select(order_to_kiosk).where(behind(connection, order_to_kiosk.c.id, after, order))
+        return [dict(row) for row in connection.execute(query.order_by(*order).limit(limit)).mappings()]
 
 
-def of_pickups(connection: Connection, refs: Iterable[str] | None) -> list[dict[str, Any]]:
-    """The same in a transaction."""
-    query = select(order_to_kiosk).order_by(order_to_kiosk.c.asked_at, order_to_kiosk.c.id)
-    if refs is not None:
-        query = query.where(order_to_kiosk.c.ref.in_(list(refs)))
+def of_pickups(connection: Connection, refs: Iterable[str]) -> list[dict[str, Any]]:
+    """Orders about these pickups, oldest first."""
+    query = select(order_to_kiosk).where(order_to_kiosk.c.ref.in_(list(refs)))
+    query = query.order_by(order_to_kiosk.c.asked_at, order_to_kiosk.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kiosk.errors import OfficerFault
 from sync.central import accounts, audit, cases, holder_merge, orders, stock, story, writeoff
+from sync.central.paging import add_page
 from sync.central.state import Central
 
 Command = Callable[[Central, argparse.Namespace], Any]
@@ -30,11 +31,11 @@ def register(add: Add, group: Group, commands: Any) -> None:
     one = add(right, "approve", _approve, "the second signature: frees what a write-off names")
     one.add_argument("id", metavar="ID")
     _add_signing(one)
-    add(right, "writeoffs", _writeoffs, "list write-offs with who signed")
+    add_page(add(right, "writeoffs", _writeoffs, "list write-offs with who signed, oldest first"))
     one = add(right, "void-request", _void_request, "ask the kiosk that handed a pickup out to void it")
     one.add_argument("ref", metavar="REF")
     _add_asking(one)
-    add(right, "void-requests", _void_requests, "list the voids that were asked for")
+    add_page(add(right, "void-requests", _void_requests, "list the voids that were asked for, oldest first"))
 
     account = group("account", "accounts of central's staff")
     one = add(account, "add", _account_add, "register an account and write its new key to a file")
@@ -43,7 +44,7 @@ def register(add: Add, group: Group, commands: Any) -> None:
     one.add_argument("--role", choices=accounts.ROLES, default=accounts.STAFF)
     one = add(account, "close", _account_close, "end an account; what it signed stands")
     one.add_argument("name")
-    add(account, "list", _account_list, "list accounts")
+    add_page(add(account, "list", _account_list, "list accounts"))
 
     goods = group("stock", "stock slices")
     one = add(goods, "allot", _stock_allot, "allot a quantity of a program's goods to a kiosk")
@@ -53,13 +54,14 @@ def register(add: Add, group: Group, commands: Any) -> None:
     one = add(goods, "show", _stock_show, "slices and what is left of them")
     one.add_argument("--program", default="")
     one.add_argument("--kiosk", default="")
+    add_page(one)
 
     case = group("case", "cases that people settle")
     one = add(case, "list", _case_list, "list cases, newest first")
     one.add_argument(
         "--exposures", action="store_true", help="what was handed out as granted though cut since"
     )
-    one.add_argument("--limit", type=int, default=100)
+    add_page(one)
 
     holder = group("holder", "holders")
     one = add(holder, "merge", _holder_merge, "make two records of one person one")
@@ -101,16 +103,16 @@ def _approve(central: Central, options: argparse.Namespace) -> Any:
     return writeoff.approve(central, options.id, _signer(options))
 
 
-def _writeoffs(central: Central, _: argparse.Namespace) -> Any:
-    return writeoff.listed(central)
+def _writeoffs(central: Central, options: argparse.Namespace) -> Any:
+    return writeoff.listed(central, options.after, options.limit)
 
 
 def _void_request(central: Central, options: argparse.Namespace) -> Any:
     return orders.request_void(central, options.ref, options.reason, _signer(options))
 
 
-def _void_requests(central: Central, _: argparse.Namespace) -> Any:
-    return orders.listed(central)
+def _void_requests(central: Central, options: argparse.Namespace) -> Any:
+    return orders.listed(central, options.after, options.limit)
 
 
 def _account_add(central: Central, options: argparse.Namespace) -> Any:
@@ -123,8 +125,8 @@ def _account_close(central: Central, options: argparse.Namespace) -> Any:
     return {"name": options.name, "state": accounts.CLOSED}
 
 
-def _account_list(central: Central, _: argparse.Namespace) -> Any:
-    return accounts.listed(central)
+def _account_list(central: Central, options: argparse.Namespace) -> Any:
+    return accounts.listed(central, options.after, options.limit)
 
 
 def _stock_allot(central: Central, options: argparse.Namespace) -> Any:
@@ -132,11 +134,11 @@ def _stock_allot(central: Central, options: argparse.Namespace) -> Any:
 
 
 def _stock_show(central: Central, options: argparse.Namespace) -> Any:
-    return stock.show(central, options.program, options.kiosk)
+    return stock.show(central, options.program, options.kiosk, options.after, options.limit)
 
 
 def _case_list(central: Central, options: argparse.Namespace) -> Any:
-    return cases.listed(central, exposures=options.exposures, limit=options.limit)
+    return cases.listed(central, exposures=options.exposures, after=options.after, limit=options.limit)
 
 
 def _holder_merge(central: Central, options: argparse.Namespace) -> Any:

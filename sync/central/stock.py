@@ -19,6 +19,7 @@ from kiosk.stock_slice import StockSlice
 from sync.central import programs
 from sync.central.models import kiosk
 from sync.central.models import stock_slice as slices
+from sync.central.paging import PAGE, behind
 from sync.central.record_check import MAX_QUANTITY
 from sync.central.right_rows import ACTIVE
 from sync.central.state import Central
@@ -41,8 +42,13 @@ def allot(central: Central, program_id: str, kiosk_id: str, quantity: int) -> di
     return central.database.write(partial(_allot, program_id, kiosk_id, quantity, central.now()))
 
 
-def show(central: Central, program_id: str = "", kiosk_id: str = "") -> list[dict[str, Any]]:
-    """Slices with what is left of them, oldest first; ``state`` says where each stands."""
+def show(
+    central: Central, program_id: str = "", kiosk_id: str = "", after: str = "", limit: int = PAGE
+) -> list[dict[str, Any]]:
+    """Slices behind ``after`` with what is left of them, oldest first; ``state`` says where each stands.
+
+    Raises OfficerFault ``unknown_row``.
+    """
     query = select(slices, kiosk.c.state, kiosk.c.gen.label("kiosk_gen")).select_from(
         slices.join(kiosk, kiosk.c.id == slices.c.kiosk)
     )
@@ -65,7 +71,9 @@ def show(central: Central, program_id: str = "", kiosk_id: str = "") -> list[dic
                 "state": _state(row),
                 "issued_at": row.issued_at,
             }
-            for row in connection.execute(query.order_by(*order))
+            for row in connection.execute(
+                query.where(behind(connection, slices.c.id, after, order)).order_by(*order).limit(limit)
+            )
         ]
 
 

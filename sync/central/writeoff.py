@@ -7,6 +7,7 @@ the lost kiosk handed out nevertheless, and central hears of later, is recorded 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -18,8 +19,10 @@ from sync.central.accounts import Signer
 from sync.central.feed import FeedChanges
 from sync.central.models import approval, kiosk, kiosk_gen, writeoff, writeoff_right
 from sync.central.models import rights as rights_table
+from sync.central.paging import PAGE, behind
 from sync.central.right_rows import ACTIVE, Kiosks, Right
 from sync.central.state import Central
+from sync.wire import to_base64
 
 ASKED: Final = "asked"
 APPROVED: Final = "approved"
@@ -31,11 +34,10 @@ def ask_for_right(central: Central, right: str, reason: str, by: Signer) -> str:
     """Asks for one right in doubt to be written off; answers the write-off's id.
 
     Raises OfficerFault ``unknown_right``, ``not_in_doubt``, ``reason_missing``, and what ``accounts.sign``
-    does.
+    does; EnvironmentFault ``grants_log_failed``.
     """
-    return central.database.write(
-        partial(_ask, right=right, kiosk_id="", gen=0, reason=reason, by=by, now=central.now())
-    )
+    asking = partial(_ask, right=right, kiosk_id="", gen=0, reason=reason, by=by, now=central.now())
+    return _kept(central, central.database.write(asking))
 
 
 def ask_for_kiosk(central: Central, kiosk_id: str, gen: int | None, reason: str, by: Signer) -> str:
@@ -44,18 +46,19 @@ def ask_for_kiosk(central: Central, kiosk_id: str, gen: int | None, reason: str,
     Without ``gen``: its newest generation that may hold nothing any more. Raises OfficerFault
     ``unknown_kiosk``, ``unknown_gen``, ``kiosk_active``, and what ``ask_for_right`` does.
     """
-    return central.database.write(
-        partial(_ask, right="", kiosk_id=kiosk_id, gen=gen, reason=reason, by=by, now=central.now())
-    )
+    asking = partial(_ask, right="", kiosk_id=kiosk_id, gen=gen, reason=reason, by=by, now=central.now())
+    return _kept(central, central.database.write(asking))
 
 
 def approve(central: Central, writeoff_id: str, by: Signer) -> dict[str, Any]:
     """The second signature: frees what is in doubt. One that was approved already is carried on with.
 
     Answers ``{"id", "state", "freed"}``. Raises OfficerFault ``unknown_writeoff``, ``same_account``,
-    ``already_done``, and what ``accounts.sign`` does.
+    ``already_done``, and what ``accounts.sign`` does; EnvironmentFault ``grants_log_failed``, with nothing
+    freed.
     """
     central.database.write(partial(_approve, writeoff_id, by, central.now()))
+    _kept(central, writeoff_id)
     freed = 0
     while some := central.database.write(partial(_free_some, writeoff_id, central.now())):
         freed += some
@@ -63,10 +66,19 @@ def approve(central: Central, writeoff_id: str, by: Signer) -> dict[str, Any]:
     return {"id": writeoff_id, "state": DONE, "freed": freed}
 
 
-def listed(central: Central) -> list[dict[str, Any]]:
-    """Every write-off, oldest first, with who signed."""
+def carry_out_on(connection: Connection, writeoff_id: str, now: int) -> None:
+    """Frees what an approved write-off names, all of it in the caller's transaction."""
+    while _free_some(writeoff_id, now, connection):
+        pass
+    _close(writeoff_id, connection)
+
+
+def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[str, Any]]:
+    """Write-offs behind ``after``, oldest first, with who signed. Raises OfficerFault ``unknown_row``."""
+    order = (writeoff.c.asked_at, writeoff.c.id)
     with central.database.read() as connection:
-        rows = connection.execute(select(writeoff).order_by(writeoff.c.asked_at, writeoff.c.id)).mappings()
+        query = select(writeoff).where(behind(connection, writeoff.c.id, after, order))
+        rows = connection.execute(query.order_by(*order).limit(limit)).mappings().all()
         return [dict(row) | {"signed": signatures(connection, row["id"])} for row in rows]
 
 
@@ -102,6 +114,24 @@ def is_written_off(connection: Connection, kiosk_id: str, gen: int) -> bool:
     return connection.execute(query.where(writeoff.c.state != ASKED)).first() is not None
 
 
+def _kept(central: Central, writeoff_id: str) -> str:
+    """Its id, once the log outside the database has it as it stands."""
+    with central.database.read() as connection:
+        entry = entry_of(connection, writeoff_id)
+    central.outside.keep([entry])
+    return writeoff_id
+
+
+def entry_of(connection: Connection, writeoff_id: str) -> dict[str, Any]:
+    """What the log says of a write-off: what is asked for, and all signatures there are."""
+    row = connection.execute(select(writeoff).where(writeoff.c.id == writeoff_id)).mappings().one()
+    said = {name: row[name] for name in ("id", "right", "kiosk", "gen", "reason", "asked_at")}
+    signed = select(approval.c.account, approval.c.at, approval.c.signed)
+    signed = signed.where(approval.c.subject == writeoff_id).order_by(approval.c.at, approval.c.account)
+    found = [[one.account, one.at, to_base64(bytes(one.signed))] for one in connection.execute(signed)]
+    return {"writeoff": said | {"signed": found}}
+
+
 def _ask(
     connection: Connection, *, right: str, kiosk_id: str, gen: int | None, reason: str, by: Signer, now: int
 ) -> str:
@@ -117,13 +147,9 @@ def _ask(
     else:
         gen = _lost_generation(connection, kiosk_id, gen)
     writeoff_id = f"W-{secrets.token_hex(6)}"
-    claims = _claims(writeoff_id, right, kiosk_id, gen, reason, now)
-    signed = accounts.sign(connection, by, claims)
-    connection.execute(
-        insert(writeoff).values(
-            id=writeoff_id, right=right, kiosk=kiosk_id, gen=gen, reason=reason, state=ASKED, asked_at=now
-        )
-    )
+    asked = {"id": writeoff_id, "right": right, "kiosk": kiosk_id, "gen": gen, "reason": reason}
+    signed = accounts.sign(connection, by, claims_of(asked, now))
+    connection.execute(insert(writeoff).values(**asked, state=ASKED, asked_at=now))
     connection.execute(insert(approval).values(subject=writeoff_id, account=by.name, signed=signed, at=now))
     return writeoff_id
 
@@ -142,21 +168,22 @@ def _lost_generation(connection: Connection, kiosk_id: str, gen: int | None) -> 
     return gen
 
 
-def _claims(writeoff_id: str, right: str, kiosk_id: str, gen: int, reason: str, now: int) -> dict[str, Any]:
-    scope: dict[str, Any] = {"rights": [right]} if right else {}
-    named = {"id": writeoff_id, "kiosk": kiosk_id, "gen": gen, "reason": reason}
-    return {"what": "writeoff", "at": now} | named | scope
+def claims_of(said: Mapping[str, Any], at: int) -> dict[str, Any]:
+    """What is signed of a write-off at a time, by its row."""
+    scope: dict[str, Any] = {"rights": [said["right"]]} if said["right"] else {}
+    named = {name: said[name] for name in ("id", "kiosk", "gen", "reason")}
+    return {"what": "writeoff", "at": at} | named | scope
 
 
 def _approve(writeoff_id: str, by: Signer, now: int, connection: Connection) -> None:
-    row = connection.execute(select(writeoff).where(writeoff.c.id == writeoff_id)).first()
+    row = connection.execute(select(writeoff).where(writeoff.c.id == writeoff_id)).mappings().first()
     if row is None:
         raise OfficerFault("unknown_writeoff", f"no write-off {writeoff_id}")
-    if row.state == DONE:
+    if row["state"] == DONE:
         raise OfficerFault("already_done", f"{writeoff_id} was carried out")
-    if row.state == APPROVED:
+    if row["state"] == APPROVED:
         return
-    claims = _claims(writeoff_id, row.right, row.kiosk, row.gen, row.reason, now)
+    claims = claims_of(dict(row), now)
     signed = accounts.sign(connection, by, claims, approves=True)
     asked = connection.execute(select(approval).where(approval.c.subject == writeoff_id)).one()
     if asked.account == by.name:

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk import cose
 from kiosk.journal_format import encode, record_hash, sign_record
-from sync.central import intake, overview
+from sync.central import audit, cases, intake, overview
 from sync.central.state import Central
 from sync.wire import JournalAnswer, JournalRequest
 from tests.sync.central_side import RICE, Clock, PlainKiosk, place
@@ -142,6 +142,28 @@ async def test_a_damaged_copy_gives_way_to_the_true_record(central: Central, kee
     assert overview.right(central, RICE)["spent"] == 10_000
     keeper.note()
     assert (await keeper.push(4)).status == "ok"
+
+
+async def test_a_void_behind_a_damaged_pickup_counts_when_the_true_one_comes(
+    central: Central, keeper: PlainKiosk
+) -> None:
+    first = keeper.dispense()
+    keeper.void(first)
+    keeper.void("AAA1-0009")
+    keeper.dispense()
+    true = keeper.chain[0]
+    keeper.chain[0] = (true[0][:-1] + bytes([true[0][-1] ^ 1]), true[1])
+    assert [one.code for one in (await keeper.push()).conflicts] == ["void_unknown"] * 2
+    assert overview.right(central, RICE)["spent"] == 10_000
+    keeper.chain[0] = true
+    answer = await keeper.push()
+    assert (answer.status, answer.conflicts) == ("ok", [])
+    told = overview.right(central, RICE)
+    assert [(one["ref"], one["voided"]) for one in told["pickups"]] == [(first, True), ("AAA1-0004", False)]
+    assert told["spent"] == 10_000
+    # Of a pickup that never came it is still a case.
+    assert [one["refs"] for one in cases.listed(central)] == [["AAA1-0009", "AAA1-0003"]]
+    assert audit.audit(central).code == ""
 
 
 async def test_what_cannot_be_interpreted_is_quarantined(central: Central, keeper: PlainKiosk) -> None:
