@@ -10,17 +10,16 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from kiosk import pickups, sync_state, visits
+from kiosk import pickups, visits
 from kiosk.acquiring import Acquiring
 from kiosk.cache import Cache
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
-from kiosk.central_time import highest_ms
-from kiosk.clock import Clock, from_unix_ms, unix_ms
-from kiosk.clock_assertion import assert_date, likely_now
+from kiosk.clock import Clock, unix_ms
+from kiosk.clock_assertion import assert_date
 from kiosk.credential import VerifiedCard, check_standing, verify
 from kiosk.database import database_faults
 from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
@@ -33,7 +32,9 @@ from kiosk.looking_up import LookingUp
 from kiosk.officers import Officers
 from kiosk.pickups import PickupList
 from kiosk.ports import LookupWord, RightsSource, RightWord
+from kiosk.refusing import RECORDED_REFUSALS, record_refusal, refusal_of
 from kiosk.rights import Handing, dispense
+from kiosk.standing import Standing
 from kiosk.stock import SliceHere, slices
 from kiosk.values import (
     CardRead,
@@ -48,23 +49,6 @@ from kiosk.values import (
     Visit,
 )
 from kiosk.voiding import RecordedPickup, void
-
-REFUSED_AS = {
-    StateCode.CHECKING: "right_not_held",
-    StateCode.TAKEN: "already_taken",
-    StateCode.NOT_YET: "not_yet",
-    StateCode.ENDED: "ended",
-    StateCode.NEEDS_DOCUMENT: "documents",
-    StateCode.HELD_ELSEWHERE: "held_elsewhere",
-    StateCode.NEEDS_NETWORK: "right_not_held",
-    StateCode.GRADE_TOO_LOW: "grade_too_low",
-    StateCode.BLOCKED: "blocked",
-    StateCode.DATE_IN_DOUBT: "date_in_doubt",
-}
-"""Code of the OfficerFault that ``confirm`` raises for each state that is not ready."""
-
-RECORDED_REFUSALS = ("already_taken", "right_not_held", "right_closed", "no_stock", "frozen")
-"""What the ledger itself may say to a hand-out that looked ready; recorded like a state that is not."""
 
 
 class Counter:
@@ -96,7 +80,6 @@ class Counter:
         self._keyset = keyset
         self._clock = clock
         self._rights = rights
-        self._zone = zone
         self._void_minutes = void_minutes
         self._officer_cache_days = officer_cache_days
         self._warnings = warnings
@@ -106,6 +89,7 @@ class Counter:
         self._acquiring = Acquiring(journal, rights)
         self._looking_up = LookingUp(rights)
         self._pickups = PickupList(ledger, zone)
+        self._standing = Standing(home, ledger, clock, zone)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -126,12 +110,10 @@ class Counter:
         Raises CardFault, ``card_from_elsewhere`` among them: it needs the network; EnvironmentFault.
         """
         self._acquiring.settle()
-        now_s = int(self._card_time().timestamp())
+        now_s = int(self._standing.card_time().timestamp())
         cache, card = self._caches.current(), verify(read, self._keyset(), now_s)
-        now_ms = unix_ms(self._clock.now())
-        return self._looking_up.admit(
-            cache, read, card, self._online(), now_ms, lambda: self._admit(cache, card, session)
-        )
+        standing, see = self._standing, partial(self._admit, cache, card, session)
+        return self._looking_up.admit(cache, read, card, standing.online(), standing.now_ms(), see)
 
     def look_up(self, visit: Visit) -> list[Future[LookupWord]]:
         """Asks central about a visit that is ``asking``; refresh it when the future is done."""
@@ -178,7 +160,7 @@ class Counter:
         if card.issue_no > holder.issue_no:
             self._ledger.remember_issue(card.card_no, card.issue_no)
         moment = self._moment(session, Checks())
-        as_of = self._data_as_of(cache, holder.id)
+        as_of = self._standing.data_as_of(cache, holder.id)
         return visits.see(
             cache, self._ledger, visit_id or secrets.token_hex(8), holder, card, moment, {}, as_of
         )
@@ -198,7 +180,7 @@ class Counter:
         card = VerifiedCard(visit.card_no, visit.issue_no, visit.grade, visit.medium, 0, 0, b"")
         moment = self._moment(session, checks or Checks(documents=visit.documents_seen))
         asked = self._acquiring.words(visit.visit_id)
-        as_of = self._data_as_of(cache, holder.id)
+        as_of = self._standing.data_as_of(cache, holder.id)
         fresh = visits.see(cache, self._ledger, visit.visit_id, holder, card, moment, asked, as_of)
         return replace(fresh, asking=self._looking_up.is_asking(visit))
 
@@ -211,7 +193,7 @@ class Counter:
         """
         cache = self._caches.current()
         self._require(session, cache)
-        if not self._online() or not visit.holder_id:
+        if not self._standing.online() or not visit.holder_id:
             return []
         found = self._eligible(cache, visit, session, Checks())
         return self._acquiring.ask(visit.visit_id, rights_to_ask(found, self.enrolment.point))
@@ -226,8 +208,8 @@ class Counter:
     def sign_in(self, username: str, pin: str) -> OfficerSession:
         """Signs an officer in. Raises OfficerFault as ``Officers.sign_in`` does."""
         cache = self._caches.current()
-        synced_ms = unix_ms(self._synced_at(cache))
-        session = self._officers.sign_in(cache, username, pin, synced_ms, self._local_now().date())
+        synced_ms = unix_ms(self._standing.synced_at(cache))
+        session = self._officers.sign_in(cache, username, pin, synced_ms, self._standing.local_now().date())
         self._sessions.add(session)
         return session
 
@@ -267,8 +249,8 @@ class Counter:
         """Records a hand-out; durable before it returns.
 
         Raises OfficerFault: ``not_signed_in``, ``officer_ended``, ``unknown_program``, the codes of
-        REFUSED_AS, ``collector``, ``quantity``, ``reason_missing``, ``text_too_long``, ``right_closed``,
-        ``no_stock``, ``frozen``; EnvironmentFault when the disk refuses.
+        ``refusing.REFUSED_AS``, ``collector``, ``quantity``, ``reason_missing``, ``text_too_long``,
+        ``right_closed``, ``no_stock``, ``frozen``; EnvironmentFault when the disk refuses.
         """
         cache = self._caches.current()
         self._require(session, cache)
@@ -279,18 +261,9 @@ class Counter:
             raise OfficerFault("unknown_program", "this holder has no such program")
         state = chosen.row.state
         if state.code is not StateCode.READY:
-            self._record_refusal(visit, chosen, session, str(state.code))
-            raise OfficerFault(
-                REFUSED_AS[state.code],
-                f"{chosen.program.id} is {state.code.replace('_', ' ')}"
-                + (f": {state.place}" if state.place else ""),
-                state=str(state.code),
-                place=state.place,
-                date=state.date,
-                by=state.by,
-                documents=list(state.documents),
-            )
-        visits.check_collector(cache, holder, chosen, collector, self._local_now().date())
+            record_refusal(self._journal, visit, chosen, session, str(state.code))
+            raise refusal_of(chosen)
+        visits.check_collector(cache, holder, chosen, collector, self._standing.local_now().date())
         handing = Handing(
             program=chosen.program,
             right=chosen.row.right,
@@ -310,23 +283,10 @@ class Counter:
             record = dispense(self._journal, handing)
         except OfficerFault as fault:
             if fault.code in RECORDED_REFUSALS:
-                self._record_refusal(visit, chosen, session, fault.code)
+                record_refusal(self._journal, visit, chosen, session, fault.code)
             raise
         self._acquiring.wake()
         return self._pickups.of_record(cache, record.gen, record.seq)
-
-    def _record_refusal(self, visit: Visit, chosen: Eligible, session: OfficerSession, why: str) -> None:
-        self._journal.append(
-            lambda _: Draft(
-                type="refusal",
-                right=chosen.row.right,
-                program_version=f"{chosen.program.id}@{chosen.program.version}",
-                officer=session.username,
-                card=visit.card_no,
-                assurance=visit.grade.label,
-                detail={"state": why},
-            )
-        )
 
     def mark_shown(self, ref: str) -> None:
         """Notes that the officer saw the pickup recorded. Raises OfficerFault ``unknown_ref``."""
@@ -378,7 +338,7 @@ class Counter:
         """This counter's pickups since midnight, newest first. Raises OfficerFault ``not_signed_in``."""
         cache = self._cache_or_none()
         self._require(session, cache)
-        midnight = self._local_now().replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = self._standing.local_now().replace(hour=0, minute=0, second=0, microsecond=0)
         return self._pickups.since(cache, unix_ms(midnight))
 
     # -- the kiosk itself --
@@ -394,16 +354,16 @@ class Counter:
             warnings.append("unshown_overdue")
         cache = self._cache_or_none(warnings)
         me = cache.kiosk(self.enrolment.kiosk) if cache else None
-        if self._date_in_doubt():
+        if self._standing.date_in_doubt():
             warnings.append("date_in_doubt")
         return KioskStatus(
             kiosk=self.enrolment.kiosk,
             point=cache.point_name(self.enrolment.point) if cache else "",
             counter=me.counter if me else "",
             mode=self.enrolment.mode,
-            online=self._online(),
+            online=self._standing.online(),
             waiting=self._ledger.waiting(),
-            data_as_of=self._data_as_of(cache),
+            data_as_of=self._standing.data_as_of(cache),
             frozen=self._ledger.meta("frozen"),
             warnings=tuple(warnings),
             loading=self._caches.progress(),
@@ -418,14 +378,16 @@ class Counter:
         """
         cache = self._cache_or_none()
         journal = self.journal_of_supervisor(session)
-        if not self._date_in_doubt():
+        if not self._standing.date_in_doubt():
             raise OfficerFault("date_not_in_doubt", "the date is not in doubt")
-        synced = self._synced_at(cache).astimezone(ZoneInfo(self._zone)).date()
-        state = sync_state.load(self.home)
+        standing = self._standing
+        synced = standing.synced_at(cache).astimezone(standing.zone).date()
         last_day = synced + timedelta(days=self._officer_cache_days)
-        assert_date(journal, state, day, session.username, zone=self._zone, last_day=last_day)
+        assert_date(
+            journal, standing.sync(), day, session.username, zone=standing.zone.key, last_day=last_day
+        )
         self._acquiring.wake()
-        return self._local_now().replace(tzinfo=None).isoformat(timespec="seconds")
+        return self._standing.local_now().replace(tzinfo=None).isoformat(timespec="seconds")
 
     def stock(self) -> list[SliceHere]:
         """The stock slices of this kiosk's generation, oldest first within each program."""
@@ -448,7 +410,7 @@ class Counter:
         if session not in self._sessions:
             raise OfficerFault("not_signed_in", "an officer has to sign in first")
         if cache is not None:
-            self._officers.check_still(cache, session, self._local_now().date())
+            self._officers.check_still(cache, session, self._standing.local_now().date())
 
     def _cache_or_none(self, warnings: list[str] | None = None) -> Cache | None:
         """The cache for what can do without: before the first load, after a wipe, while a new one loads."""
@@ -467,9 +429,9 @@ class Counter:
             kiosk=self.enrolment.kiosk,
             gen=self.enrolment.gen,
             point=self.enrolment.point,
-            zone=self._zone,
-            online=self._online(),
-            date_in_doubt=self._date_in_doubt(),
+            zone=self._standing.zone.key,
+            online=self._standing.online(),
+            date_in_doubt=self._standing.date_in_doubt(),
             officer_signed_in=session in self._sessions and self._rights is not None,
             checks=checks,
         )
@@ -486,33 +448,3 @@ class Counter:
         asked = self._acquiring.words(visit.visit_id)
         moment = self._moment(session, checks)
         return eligible(cache, self._ledger, holder, visit.grade, moment, asked, quantities)
-
-    def _online(self) -> bool:
-        return sync_state.is_online(sync_state.load(self.home), self._clock)
-
-    def _date_in_doubt(self) -> bool:
-        state = sync_state.load(self.home)
-        return sync_state.date_in_doubt(state, self._clock, highest_ms(self._ledger))
-
-    def _card_time(self) -> datetime:
-        """When a card is read: a clock in doubt does not make it expired or not yet valid."""
-        if not self._date_in_doubt():
-            return self._clock.now()
-        return likely_now(self._clock, sync_state.load(self.home), highest_ms(self._ledger))
-
-    def _synced_at(self, cache: Cache | None) -> datetime:
-        stored = cache.meta("synced_at") if cache else ""
-        known = datetime.fromisoformat(stored) if stored else datetime.fromtimestamp(0, UTC)
-        return max(known, from_unix_ms(sync_state.load(self.home).current_ms))
-
-    def _data_as_of(self, cache: Cache | None, holder_id: int = 0) -> str:
-        synced = self._synced_at(cache)
-        gaps = cache.gaps(holder_id) if cache and holder_id else None
-        if gaps is not None and gaps.from_elsewhere and gaps.looked_up_ms is not None:
-            synced = from_unix_ms(gaps.looked_up_ms)
-        if synced.year <= 1970:
-            return ""
-        return synced.astimezone(ZoneInfo(self._zone)).isoformat(timespec="seconds")
-
-    def _local_now(self) -> datetime:
-        return self._clock.now().astimezone(ZoneInfo(self._zone))
