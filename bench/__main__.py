@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import central, domain, feed, machine, push, reads, resources, sick_network, taps
+from bench import cards, central, domain, feed, machine, nfc, push, reads, resources, sick_network, taps
 from bench.figures import Figure, table
 from bench.screen import display
 from bench.world import ROOT, World, world
@@ -23,11 +23,12 @@ from bench.world import ROOT, World, world
 Measurement = Callable[[World, Mapping[str, str]], list[Figure]]
 MEASUREMENTS: Mapping[str, Measurement] = {
     "domain": lambda built, _: domain.measure(built),
+    "cards": lambda built, _: cards.measure(),
     "taps": taps.measure,
     "network": sick_network.measure,
     "start": resources.measure_start,
     "memory": resources.measure_memory,
-    "nfc": lambda built, _: reads.measure_nfc(built),
+    "nfc": nfc.measure,
     "qr": lambda built, _: reads.measure_qr(built),
     "push": lambda built, _: push.measure(built),
     "feed": lambda built, _: feed.measure(built),

@@ -24,6 +24,8 @@ ISSUER = "metrokota.go.id"
 MAX_PAYLOAD = 4 * 1024
 """Largest payload read off a card, in bytes; the largest QR code holds 4,296 characters."""
 MAX_INFLATED = 16 * 1024
+MAX_CLAIMS = 512
+"""Largest set of claims, in bytes; the longest that can be issued has some 120."""
 CLOCK_LEEWAY_S = 300
 """How far the issuing desk's clock may run ahead of the kiosk's."""
 MAX_ISSUE_NO = 2**31 - 1
@@ -158,6 +160,8 @@ def verify(read: CardRead, keyset: KeySet, now: int, proved: Grade = Grade.P1) -
         if key.status is KeyStatus.COMPROMISED:
             raise CardFault("card_key_compromised", "the issuer key is compromised", kid=kid)
         cose.check(message, key.verifier())
+        if len(message.payload) > MAX_CLAIMS:
+            raise CardFault("card_oversized", f"claims of {len(message.payload)} bytes, at most {MAX_CLAIMS}")
         credential = _read_claims(cose.decode(message.payload))
     except cose.SignedDataFault as fault:
         raise CardFault(_STRUCTURE_CODES.get(fault.code, "card_malformed"), fault.message) from None

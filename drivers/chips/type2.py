@@ -14,6 +14,9 @@ CC_PAGE = 3
 LEAST_BYTES = 256
 """Smallest memory of a chip that carries a credential (150 to 190 bytes), its record and the chip's own."""
 
+MOST_BLOCKS = 8
+"""TLV blocks looked at before the message: a tag has one for its lock bits and one for its memory, if any."""
+
 ACK = 0x0A
 """Four-bit acknowledge; any other single nibble is a NAK (NTAG213/215/216 data sheet, section 9.3)."""
 
@@ -126,21 +129,26 @@ def find_ndef(area: bytes, size: int) -> NdefPlace | None:
     ``area`` holds the first bytes of the area, ``size`` is the whole size in bytes. None means that more
     bytes are needed. Raises CardFault: card_empty (no or empty NDEF TLV), card_malformed, card_oversized.
     """
-    reserved: frozenset[int] = frozenset()
-    at = 0
+    reserved: list[range] = []
+    at = blocks = 0
     area = area[:size]
     while at < size:
-        if at in reserved:
-            at += 1
+        inside = next((part for part in reserved if at in part), None)
+        if inside is not None:
+            at = inside.stop
             continue
         if at >= len(area):
             return None
         tag = area[at]
         if tag == 0x00:
-            at += 1
+            end = min((part.start for part in reserved if part.start > at), default=size)
+            at += len(area[at:end]) - len(area[at:end].lstrip(b"\x00"))
             continue
         if tag == 0xFE:
             raise CardFault("card_empty", "the card holds no NDEF message")
+        blocks += 1
+        if blocks > MOST_BLOCKS:
+            raise CardFault("card_malformed", f"more than {MOST_BLOCKS} TLV blocks before the message")
         header = _length(area, at + 1)
         if header is None:
             if len(area) < size:
@@ -149,7 +157,8 @@ def find_ndef(area: bytes, size: int) -> NdefPlace | None:
         length, start = header
         if tag == 0x03:
             check_length(length)
-            place = NdefPlace(start, length, reserved)
+            skipped = (byte for part in reserved for byte in part if start <= byte < size)
+            place = NdefPlace(start, length, frozenset(skipped))
             if length > size or place.end > size:
                 raise CardFault("card_malformed", "NDEF message runs past the data area")
             return place
@@ -158,7 +167,7 @@ def find_ndef(area: bytes, size: int) -> NdefPlace | None:
         if tag in (0x01, 0x02):
             if start + length > len(area):
                 return None
-            reserved |= _reserved(tag, area[start : start + length])
+            reserved.append(_reserved(tag, area[start : start + length]))
         at = start + length
     raise CardFault("card_empty", "the card holds no NDEF message")
 
@@ -173,7 +182,7 @@ def _length(area: bytes, at: int) -> tuple[int, int] | None:
     return int.from_bytes(area[at + 1 : at + 3], "big"), at + 3
 
 
-def _reserved(tag: int, value: bytes) -> frozenset[int]:
+def _reserved(tag: int, value: bytes) -> range:
     """Offsets named by a lock control or memory control TLV (Type 2 Tag 1.2, sections 6.3.2 and 6.3.3)."""
     if len(value) != 3:
         raise CardFault("card_malformed", "control TLV is not 3 bytes")
@@ -182,7 +191,7 @@ def _reserved(tag: int, value: bytes) -> frozenset[int]:
     count = size or 256
     if tag == 0x01:
         count = (count + 7) // 8
-    return frozenset(at for at in range(first, first + count) if at >= 0)
+    return range(first, first + count)
 
 
 def format_area(message: bytes, pages: int, chip: str = "NTAG215") -> bytes:
