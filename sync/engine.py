@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk import freezing, key_roll, sync_state
+from kiosk import freezing, key_roll
 from kiosk.acknowledgement import forget_acknowledged
 from kiosk.asking import forget_asked
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
-from kiosk.central_time import note_heard
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
@@ -30,24 +28,23 @@ from kiosk.ledger import Ledger
 from kiosk.rights import (
     GrantOutcome,
     held_epochs,
-    held_subjects,
     release,
     release_forgotten,
-    release_unless_just_acquired,
     take_in,
 )
 from kiosk.stock_records import receive
-from kiosk.sync_state import SyncState
 from kiosk.unheld import note_covers
 from kiosk.upkeep import Upkeep
 from kiosk.voiding import void_requested
 from sync import orders
 from sync.client import CentralClient
 from sync.feed import load_changes
+from sync.orphans import Orphans
 from sync.pushing import Pusher
 from sync.reporting import report_holdings
 from sync.snapshots import SnapshotLoader
 from sync.wire import PollAnswer, PollRequest
+from sync.word import SetAside, Word
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +60,6 @@ FORGOTTEN_MS = 10 * 60 * 1000
 """A right that a tap brought here so long ago, and that nobody used, belongs to no visit any more."""
 MOST_AHEAD_S = 24 * 3600
 """A keyset that says it was issued so long after central's signed time is none to go by."""
-MOST_ORPHANS = 500
-"""Released in one round; the others in the next."""
 MOST_POLLS = 200
 """In one round: 100,000 grants."""
 
@@ -106,14 +101,11 @@ class SyncEngine:
         self._pusher = Pusher(home, ledger, identity.gen, client.push)
         self._keyset = keyset
         self._take_keyset = take_keyset
-        self._refused: list[str] = []
-        """Codes of what central sent and this kiosk set aside, to be told at the next poll."""
+        self.word = Word(home, ledger, clock, lambda: client.central_time)
+        self._set_aside = SetAside()
         self._refused_keyset = ""
-        self._told: set[bytes] = set()
-        """Digests of what was refused and told: central sends some of it again."""
         self._upkeep = upkeep
-        self._orphans_due = True
-        """Rights or holders have come or gone since orphans were last looked for, or none has looked yet."""
+        self._orphans = Orphans(self._journal, FORGOTTEN_MS)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -146,7 +138,7 @@ class SyncEngine:
         released += self.release_unused() + self.release_orphans()
         if released:
             pushed += self.push_all()
-        self.note_success(current=True)
+        self.word.success(current=True)
         self.caches.current().set_meta(synced_at=self._now_iso())
         self.tidy()
         return SyncReport(pushed, self.ledger.waiting(), grants, rows, released)
@@ -195,12 +187,12 @@ class SyncEngine:
                 grants_digest=digest_of(held_epochs(self.ledger, gen)),
                 cursor=cursor,
                 wait_s=wait_s,
-                health=orders.health_of(self.ledger) | self._refused_lately(),
+                health=orders.health_of(self.ledger) | self._set_aside.health(),
             )
         )
-        self._refused.clear()
+        self._set_aside.told()
         self._compare_journals(answer, acked_before)
-        self.note_success(current=bool(cursor) and not answer.changes_waiting)
+        self.word.success(current=bool(cursor) and not answer.changes_waiting)
         self._take(answer)
         if not answer.grants_more:
             forget_asked(self.ledger, begun_ms)
@@ -224,9 +216,6 @@ class SyncEngine:
             self.ledger.set_meta(grant_rev=str(answer.grant_rev))
         elif answer.grants or answer.grants_reset:
             self._take_grants(answer)
-
-    def _refused_lately(self) -> dict[str, object]:
-        return {"refused": sorted(set(self._refused))} if self._refused else {}
 
     def _cursor(self) -> str:
         """Where this kiosk's data ends; empty without a cache, or with a damaged one."""
@@ -266,24 +255,17 @@ class SyncEngine:
             except CentralFault as fault:
                 # One that cannot be believed holds up no other; the digest will bring it again.
                 log.warning("a grant is refused: %s", fault.message)
-                self._report_once(fault.code, data)
+                self._set_aside.note_once(fault.code, data)
         identity = self.identity
         outcomes = take_in(
             self.ledger, opened, kiosk=identity.kiosk, gen=identity.gen, grant_rev=answer.grant_rev
         )
         for (grant, data), outcome in zip(opened, outcomes, strict=True):
             if outcome is GrantOutcome.TAKEN_IN:
-                self._orphans_due = True
+                self._orphans.expect()
             elif outcome is not GrantOutcome.SAME:
                 log.warning("grant of %s not taken in: %s", grant.right, outcome)
-                self._report_once(f"grant_{outcome}", data)
-
-    def _report_once(self, code: str, data: bytes) -> None:
-        """Has the next poll tell of something that was set aside, unless it was told already."""
-        known = hashlib.sha256(data).digest()
-        if known not in self._told:
-            self._told.add(known)
-            self._refused.append(code)
+                self._set_aside.note_once(f"grant_{outcome}", data)
 
     def carry_out(self, answer: PollAnswer) -> int:
         """Does what a poll's answer asks for: recalls, stock slices, voids; answers how many records."""
@@ -307,23 +289,8 @@ class SyncEngine:
         return release_forgotten(self._journal, FORGOTTEN_MS)
 
     def release_orphans(self) -> int:
-        """Gives back rights of holders and families that this kiosk's data does not know; answers how many.
-
-        They could not be spent here: nobody can be shown them. To be called when the data is complete; looks
-        only if something has changed since all were found in order. One that a tap fetched stays a while: its
-        holder may be known by that visit alone.
-        """
-        if not self._orphans_due:
-            return 0
-        held = held_subjects(self.ledger, self.identity.gen)
-        missing = self.caches.current().missing_subjects(held)
-        orphans = [right for subject in sorted(missing) for right in held[subject]]
-        released = sum(
-            release_unless_just_acquired(self._journal, right, FORGOTTEN_MS) is not None
-            for right in orphans[:MOST_ORPHANS]
-        )
-        self._orphans_due = len(orphans) > released
-        return released
+        """Gives back rights of people whom this kiosk's data does not know; answers how many."""
+        return self._orphans.release(self.caches.current)
 
     def fetch_changes(self, on_page: Callable[[int], None] = lambda rows: None) -> int:
         """Brings the cache up to date; answers how many rows changed. Raises CentralFault."""
@@ -335,9 +302,10 @@ class SyncEngine:
             self._now_iso,
             on_page,
             snapshots=loader,
-            report=lambda fault: self._refused.append(fault.code),
+            report=lambda fault: self._set_aside.note(fault.code),
         )
-        self._orphans_due = self._orphans_due or rows > 0
+        if rows:
+            self._orphans.expect()
         note_covers(self.caches.current(), acked)
         self._take_keyset_in(self.caches.current().keyset_doc())
         return rows
@@ -357,41 +325,17 @@ class SyncEngine:
         else:
             return
         self._refused_keyset = doc
-        self._refused.append("keyset_refused")
+        self._set_aside.note("keyset_refused")
 
     def heed(self, fault: CentralFault) -> None:
         """Leaves word that central failed, and does what a signed refusal asks for."""
-        self.note_failure(fault)
+        self.word.failure(fault)
         why = STOPS.get(fault.code) if fault.detail.get("signed") is True else None
         if why is None:
             return
         freeze_ledger(self.ledger, why)
         if why == freezing.REVOKED:
             orders.carry_out_revocation(self)
-
-    def note_success(self, *, current: bool = False) -> None:
-        """Leaves word that central answered, and its signed time; ``current``: nothing is waiting there."""
-        time = self.client.central_time
-        mono_ms, now_ms = self.clock.monotonic_ms(), unix_ms(self.clock.now())
-        state = SyncState(
-            online=True,
-            last_success_ms=now_ms,
-            current_ms=now_ms if current else sync_state.load(self.home).current_ms,
-            checked_mono_ms=mono_ms,
-            central_ms=time.time_ms if time else 0,
-            central_mono_ms=time.mono_ms if time else 0,
-            boot_id=self.clock.boot_id(),
-        )
-        sync_state.save(self.home, state)
-        heard_ms = sync_state.expected_ms(state, self.clock)
-        if heard_ms is not None:
-            note_heard(self.ledger, heard_ms)
-
-    def note_failure(self, fault: CentralFault) -> None:
-        """Leaves word that central did not answer, or not well; its time stays known."""
-        before = sync_state.load(self.home)
-        mono_ms = self.clock.monotonic_ms()
-        sync_state.save(self.home, replace(before, online=False, checked_mono_ms=mono_ms, fault=fault.code))
 
     def _now_iso(self) -> str:
         return self.clock.now().isoformat(timespec="seconds")

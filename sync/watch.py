@@ -183,7 +183,7 @@ class Watch:
             self._something_to_push.set()
             raise
         if pushed:
-            engine.note_success()
+            engine.word.success()
             self._reached_central("push")
             self._say(event="pushed", records=pushed, waiting=engine.ledger.waiting())
 
@@ -196,7 +196,7 @@ class Watch:
         changed = answer.changes_waiting or not sound
         if changed:
             rows = engine.fetch_changes(lambda count: self._say(event="progress", rows=count))
-            engine.note_success(current=True)
+            engine.word.success(current=True)
             self._say(event="changed", rows=rows)
         released += engine.release_orphans()
         if released or engine.ledger.waiting():

@@ -323,7 +323,7 @@ def test_orphans_that_a_stop_left_behind_go_back_at_the_next_start(
 def test_more_orphans_than_go_back_in_one_round_go_in_the_next(
     world: World, central: FakeCentral, engine: SyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.engine.MOST_ORPHANS", 2)
+    monkeypatch.setattr("sync.orphans.MOST_ORPHANS", 2)
     central.give(*(world.grant(f"h{number}/beras/2026-11") for number in range(2, 7)))
     assert [engine.sync_now().released for _ in range(4)] == [2, 2, 1, 0]
 
