@@ -161,9 +161,13 @@ def watched_kiosk(
         "KMC_READERS__QR__ENABLED": "false",
     }
     stamping = {} if stamps is None else {"BENCH_STAMPS": str(stamps)}
-    command = [sys.executable, "-m", "bench.watched_kiosk"]
-    with Speaking(command, environment(home) | settings | dict(screen) | stamping, log) as kiosk:
+    with Speaking(watched_command(), environment(home) | settings | dict(screen) | stamping, log) as kiosk:
         yield kiosk
+
+
+def watched_command() -> list[str]:
+    """What runs the kiosk so that it says what happens on its screen."""
+    return [sys.executable, "-m", "bench.watched_kiosk"]
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -73,6 +73,11 @@ def _make_watch(window: KioskWindow) -> object:
             self._stage = ""
             self._state = ""
             self._told_reader = False
+            self._reader_works = False
+            self._gaps_ms: list[float] = []
+            self._painted_at = 0.0
+            self._paint = QTimer(self)
+            self._paint.timeout.connect(window.view.update)
             self._quiet = QTimer(self)
             self._quiet.setSingleShot(True)
             self._quiet.setInterval(QUIET_MS)
@@ -100,6 +105,11 @@ def _make_watch(window: KioskWindow) -> object:
         @Slot()
         def framed(self) -> None:
             self._frames += 1
+            if self._paint.isActive():
+                now_s = time.perf_counter()
+                if self._painted_at:
+                    self._gaps_ms.append((now_s - self._painted_at) * 1000)
+                self._painted_at = now_s
             checking = self._checking_rows()
             if checking != self._checking:
                 self._checking = checking
@@ -133,7 +143,11 @@ def _make_watch(window: KioskWindow) -> object:
 
         @Slot()
         def kiosk_changed(self) -> None:
-            if _value(window.kiosk.tapReady) and not self._told_reader:
+            works = bool(_value(window.kiosk.tapReady))
+            if works != self._reader_works:
+                self._reader_works = works
+                say(event="reader", works=works, at=time.perf_counter())
+            if works and not self._told_reader:
                 self._told_reader = True
                 say(event="reader_ready", at=time.perf_counter())
 
@@ -162,9 +176,26 @@ def _make_watch(window: KioskWindow) -> object:
                 "enter": window.officer.enter,
                 "sign_out": window.officer.signOut,
                 "sign_in": lambda: self._sign_in(order["username"], order["pin"]),
+                "paint": lambda: self._paint_all_the_time(order["every_ms"], order["seconds"]),
                 "bare": lambda: measure_changes(order["count"], BARE_SIZE, self._bare_done),
             }
             does[order["do"]]()
+
+        def _paint_all_the_time(self, every_ms: int, seconds: float) -> None:
+            """Frames one after the other, for ever or for a while; in the end the gaps between are told."""
+            self._painted_at = 0.0
+            if every_ms:
+                self._paint.start(every_ms)
+                if seconds:
+                    QTimer.singleShot(int(seconds * 1000), self, self.painted_enough)
+            else:
+                self.painted_enough()
+
+        @Slot()
+        def painted_enough(self) -> None:
+            self._paint.stop()
+            gaps_ms, self._gaps_ms = self._gaps_ms, []
+            say(event="paint", gaps_ms=gaps_ms)
 
         def _sign_in(self, username: str, pin: str) -> None:
             window.kiosk.openSignIn()

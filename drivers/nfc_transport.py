@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import re
+import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +67,11 @@ class TtyTransport(transport.TTY):  # type: ignore[misc]
     def write(self, frame: bytes | bytearray) -> None:
         """Send a frame. Raises OSError."""
         self.before_command()
-        super().write(frame)
+        try:
+            super().write(frame)
+        except termios.error as error:
+            # pyserial lets this through when the line has gone; it is no OSError.
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from error
 
     def read(self, timeout: int) -> bytearray:
         """One frame within ``timeout`` ms. Raises OSError, also for what is no frame."""

@@ -19,7 +19,6 @@ from drivers.virtual.cards import (
     VirtualCard,
     desfire,
     felica,
-    mifare_classic,
     ntag215,
 )
 from drivers.virtual.field import VirtualField

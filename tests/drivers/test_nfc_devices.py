@@ -166,7 +166,12 @@ def test_after_a_hang_the_device_is_reset_before_it_is_opened(
 ) -> None:
     happened: list[str] = []
     plugged.append(usb(0x054C, 0x06C3, 1, 9))
-    monkeypatch.setattr("drivers.usb_reset.reset", lambda bus, address: not happened.append("reset"))
+
+    def reset(bus: int, address: int) -> bool:
+        happened.append("reset")
+        return True
+
+    monkeypatch.setattr("drivers.usb_reset.reset", reset)
 
     def open_usb(ids: tuple[int, int], bus: int, address: int) -> Any:
         happened.append("open")
