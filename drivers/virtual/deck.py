@@ -11,6 +11,7 @@ from typing import Any
 
 from drivers.chips.ndef import encode_record
 from drivers.virtual.cards import VirtualCard, desfire, felica, ntag215
+from drivers.virtual.signer import Signer
 from kiosk.errors import EnvironmentFault
 
 _UID_BYTES = {"NTAG215": (7,), "FeliCa": (8,), "DESFire": (4, 7)}
@@ -30,14 +31,21 @@ class DeckCard:
     ndef: bytes = b""
     """A whole NDEF message that lies on the chip instead of the credential; on foreign tags only."""
 
-    def chip_card(self) -> VirtualCard:
-        """A fresh virtual chip with the credential. Raises CardFault card_oversized if it does not fit."""
+    def chip_card(self, signer: Signer | None = None) -> VirtualCard:
+        """A fresh virtual chip with the credential, signed as original where chips of its kind are.
+
+        Raises CardFault card_oversized if the credential does not fit.
+        """
         message = self.ndef or encode_record(self.nfc)
         if self.chip == "NTAG215":
-            return ntag215(self.uid, message)
+            tag = ntag215(self.uid, message)
+            tag.signature = signer.type2(self.uid) if signer else b""
+            return tag
         if self.chip == "FeliCa":
             return felica(self.uid, message)
-        return desfire(self.uid, message)
+        card = desfire(self.uid, message)
+        card.signature = signer.type4(self.uid) if signer and len(self.uid) == 7 else b""
+        return card
 
 
 class Deck:

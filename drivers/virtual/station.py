@@ -24,6 +24,7 @@ from drivers.lines import HEALTH_EVERY_S
 from drivers.virtual.camera import VirtualCamera
 from drivers.virtual.deck import Deck, DeckCard
 from drivers.virtual.field import VirtualField
+from drivers.virtual.signer import Signer
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 
 DEFAULT_HOLD_S = 1.0
@@ -58,6 +59,7 @@ class Station:
         self._control_path = control_socket
         self._state_path = state_file
         self._deck = Deck(cards_file)
+        self._signer = Signer()
         self._field = VirtualField(udp_port)
         self._camera = VirtualCamera(http_port)
         self._clock = clock
@@ -140,6 +142,7 @@ class Station:
             "pid": os.getpid(),
             "url": self._camera.url,
             "control": str(self._control_path),
+            "originality_keys": [key.hex() for key in self._signer.public_keys],
         }
         partial = self._state_path.with_name(self._state_path.name + ".partial")
         partial.write_text(json.dumps(state) + "\n", "utf-8")
@@ -242,7 +245,7 @@ class Station:
 
     def _put(self, command: dict[str, Any], hold_s: float) -> dict[str, Any]:
         card = self._card(command)
-        self._field.put(card.chip_card())
+        self._field.put(card.chip_card(self._signer))
         self._on_field, self._lift_at = card, self._clock() + hold_s
         return {"card_no": card.card_no, "chip": card.chip}
 
