@@ -6,6 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import base45
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -213,4 +214,9 @@ def _lines() -> Iterator[tuple[str, Case]]:
         "blanks": " " * room,
         "a fault in a fault": json.dumps({"event": "fault", "family": "card", "code": "c" * room}),
     }.items():
-        yield f"line: {name}", lambda line=line: (parse_event(line), parse_command(line))
+        yield f"line: {name}", partial(_both_ways, line)
+
+
+def _both_ways(line: str) -> None:
+    parse_event(line)
+    parse_command(line)

@@ -287,7 +287,7 @@ def _signature(random: Random, good: Good) -> CardRead:
             random.randbytes(64),
         ]
     )
-    parts = [cose.encode(good.header), {}, cose.encode(good.claims), signature]
+    parts: list[Any] = [cose.encode(good.header), {}, cose.encode(good.claims), signature]
     return _as_read(good, b"\xd2" + cbor2.dumps(parts, canonical=True))
 
 
@@ -298,36 +298,34 @@ def _form(random: Random, good: Good) -> CardRead:
     items = [cbor2.dumps(key) + cbor2.dumps(value) for key, value in good.claims.items()]
     random.shuffle(items)
     double = random.choice(items)
-    made = random.choice(
-        [
-            lambda: _message(good, payload=b"\xb8" + bytes([count]) + payload[1:]),
-            lambda: _message(good, payload=b"\xbf" + payload[1:] + b"\xff"),
-            lambda: _message(good, payload=bytes([0xA0 | count + 1]) + payload[1:] + double),
-            lambda: _message(good, payload=bytes([0xA0 | count + 1]) + double + payload[1:]),
-            lambda: _message(good, payload=b"\xd8\x3d" + payload),
-            lambda: _message(good, payload=payload + b"\x00"),
-            lambda: _message(good, payload=payload + payload),
-            lambda: _message(good, payload=payload.hex()),
-            lambda: _message(good, payload=good.claims),
-            lambda: _message(good, payload=cbor2.dumps(payload)),
-            lambda: _message(good, header=b"\xb8\x02" + header[1:]),
-            lambda: _message(good, header=b"\xbf" + header[1:] + b"\xff"),
-            lambda: _message(good, header=b"\xa3" + header[1:] + b"\x01\x27"),
-            lambda: _message(good, header=b""),
-            lambda: _message(good, header=good.header),
-            lambda: data[1:],
-            lambda: b"\xd2" + data,
-            lambda: b"\xd8\x3d" + data,
-            lambda: b"\xd8\x12" + data[1:],
-            lambda: bytes([random.choice((0xD0, 0xD1, 0xD3, 0xC2, 0x81))]) + data[1:],
-            lambda: b"\xd2\x9f" + data[2:] + b"\xff",
-            lambda: b"\xd2\x98\x04" + data[2:],
-            lambda: b"\xd2\x85" + data[2:] + b"\xf6",
-            lambda: data + random.randbytes(random.randint(1, 9)),
-            lambda: cbor2.dumps(data),
-        ]
-    )
-    read = _as_read(good, made())
+    ways: list[Callable[[], bytes]] = [
+        lambda: _message(good, payload=b"\xb8" + bytes([count]) + payload[1:]),
+        lambda: _message(good, payload=b"\xbf" + payload[1:] + b"\xff"),
+        lambda: _message(good, payload=bytes([0xA0 | count + 1]) + payload[1:] + double),
+        lambda: _message(good, payload=bytes([0xA0 | count + 1]) + double + payload[1:]),
+        lambda: _message(good, payload=b"\xd8\x3d" + payload),
+        lambda: _message(good, payload=payload + b"\x00"),
+        lambda: _message(good, payload=payload + payload),
+        lambda: _message(good, payload=payload.hex()),
+        lambda: _message(good, payload=good.claims),
+        lambda: _message(good, payload=cbor2.dumps(payload)),
+        lambda: _message(good, header=b"\xb8\x02" + header[1:]),
+        lambda: _message(good, header=b"\xbf" + header[1:] + b"\xff"),
+        lambda: _message(good, header=b"\xa3" + header[1:] + b"\x01\x27"),
+        lambda: _message(good, header=b""),
+        lambda: _message(good, header=good.header),
+        lambda: data[1:],
+        lambda: b"\xd2" + data,
+        lambda: b"\xd8\x3d" + data,
+        lambda: b"\xd8\x12" + data[1:],
+        lambda: bytes([random.choice((0xD0, 0xD1, 0xD3, 0xC2, 0x81))]) + data[1:],
+        lambda: b"\xd2\x9f" + data[2:] + b"\xff",
+        lambda: b"\xd2\x98\x04" + data[2:],
+        lambda: b"\xd2\x85" + data[2:] + b"\xf6",
+        lambda: data + random.randbytes(random.randint(1, 9)),
+        lambda: cbor2.dumps(data),
+    ]
+    read = _as_read(good, random.choice(ways)())
     # A shuffle may come out in the one order that is right; then the medium is what is wrong.
     return read if read.payload != good_read(good).payload else _elsewhere(random, good)
 

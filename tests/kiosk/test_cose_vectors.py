@@ -178,8 +178,8 @@ def test_the_example_by_ed448_is_genuine_and_refused() -> None:
 
 def test_the_signed_token_of_rfc_8392_is_genuine_and_no_card() -> None:
     parts = cbor2.loads(SIGNED_CWT).value
-    point = (int(RFC_8392["es256_key"][axis], 16) for axis in "xy")
-    key = ec.EllipticCurvePublicNumbers(*point, ec.SECP256R1()).public_key()
+    x, y = (int(RFC_8392["es256_key"][axis], 16) for axis in "xy")
+    key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     r, s = (int.from_bytes(half, "big") for half in (parts[3][:32], parts[3][32:]))
     key.verify(
         encode_dss_signature(r, s), cose.to_be_signed(parts[0], parts[2], b""), ec.ECDSA(hashes.SHA256())
