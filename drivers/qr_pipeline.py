@@ -29,7 +29,6 @@ MARGIN = 0.3
 """Of the code's size, around it: its quiet zone and the corners' uncertainty."""
 MOST_SPOT_PX = 720
 """A spot larger than this has pixels enough: enlarging it only costs time."""
-SMOOTH_PX = 0.9
 ZBAR_EVERY_S = 0.1
 ADAPTIVE_BLOCK, ADAPTIVE_LESS = 25, 5
 """Neighbourhood in pixels and grey levels below its mean for what counts as dark."""
@@ -97,10 +96,11 @@ class QrPipeline:
                     if more:
                         break
         if not self._suffices(codes) and not unread:
-            # Noise in little light hides the corners; smoothed, they are found.
-            more, _ = _zxing(np.asarray(cv2.GaussianBlur(grey, (0, 0), SMOOTH_PX), dtype=np.uint8))
-            stages.append("smooth")
-            self._count("smooth", more)
+            # Noise in little light hides the corners of a large code; four pixels in one, they are found.
+            half = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            more, _ = _zxing(np.asarray(half, dtype=np.uint8))
+            stages.append("half")
+            self._count("half", more)
             codes |= more
         now = self.clock()
         if not self._suffices(codes) and now - self._zbar_at >= ZBAR_EVERY_S:
@@ -144,12 +144,14 @@ _LOCAL, _GLOBAL = zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHist
 def _zxing(grey: Grey, binarizer: zxingcpp.Binarizer = _LOCAL) -> tuple[set[bytes], tuple[Spot, ...]]:
     """What zxing-cpp reads, and what it finds but cannot read, the largest first.
 
-    Inverted codes are not looked for: a card is printed dark on light.
+    Inverted codes are not looked for: a card is printed dark on light. Smaller pictures are made by the
+    pipeline itself and only where they help, which halves the time.
     """
     found = zxingcpp.read_barcodes(
         grey,
         formats=_QR,
         try_invert=False,
+        try_downscale=False,
         binarizer=binarizer,
         return_errors=True,
     )
