@@ -203,6 +203,16 @@ class Screen(Section):
         return value
 
 
+class Cards(Section):
+    """What the readers use to have cards prove themselves."""
+
+    key_file: Annotated[str, Field(max_length=1024)] = Field(
+        "",
+        description="File of the key by which chips prove themselves (P2); "
+        "empty = card-auth-key among the service's credentials, if it is there.",
+    )
+
+
 class Limits(Section):
     """Rules of the counter that the city may tighten."""
 
@@ -242,6 +252,7 @@ class Settings(Section):
     central: Central = Central()
     readers: Readers = Readers()
     screen: Screen = Screen()
+    cards: Cards = Cards()
     limits: Limits = Limits()
     journal: Journal = Journal()
     log: Log = Log()

@@ -5,9 +5,10 @@ The same over every transport: ``transmit`` sends APDUs to the chip, whose NDEF 
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drivers.chips import card_profile, ev2, sdm
@@ -19,6 +20,8 @@ from kiosk.values import ChipProof, Grade
 
 KEY_NO = 1
 """Number of the key that only authenticates: no file of the chip may be read or written with it."""
+CREDENTIAL = "card-auth-key"
+"""Name of the key among a service's credentials (systemd.exec, LoadCredential=)."""
 _UID_BYTES = 7
 """NXP's chips with a fixed UID; a key is never derived for a random one."""
 
@@ -40,11 +43,13 @@ class Prover:
         """The next chip that can sign, signs this."""
         self._challenge = value
 
-    def prove(self, transmit: Transmit, uid: bytes, message: bytes) -> ChipProof | None:
+    def prove(self, transmit: Transmit | None, uid: bytes, message: bytes) -> ChipProof | None:
         """What the chip with this UID and NDEF message proved; None if it can prove nothing asked for here.
 
         Raises CardFault card_proof_bad, and what ``transmit`` raises.
         """
+        if transmit is None:
+            return None
         counter: int | None = None
         if self._master is not None and len(uid) == _UID_BYTES:
             key = card_key(self._master, uid)
@@ -58,6 +63,15 @@ class Prover:
                 challenge, self._challenge = self._challenge, b""
                 return ChipProof(Grade.P3, challenge, *signed, counter=counter)
         return None if counter is None else ChipProof(Grade.P1, counter=counter)
+
+
+def find_key_file(named: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The file ``named``, else CREDENTIAL among what the service manager handed over, if it did."""
+    if named:
+        return Path(named)
+    folder = environment.get("CREDENTIALS_DIRECTORY", "")
+    handed = Path(folder, CREDENTIAL)
+    return handed if folder and handed.exists() else None
 
 
 def read_key_file(path: Path) -> bytes:

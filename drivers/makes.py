@@ -26,14 +26,16 @@ class Make:
 
 
 _NFCPY = Make("drivers.nfc_reader", "NfcConnection")
+_PCSC = Make("drivers.pcsc_reader", "PcscConnection")
 _CAMERA = Make("drivers.makes", "open_camera")
 
 MAKES: Mapping[Kind, Mapping[str, Make]] = {
-    "nfc": {"usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY},
+    "nfc": {"usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY, "pcsc": _PCSC},
     "qr": {"": _CAMERA},
 }
-"""By kind and name: ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:127.0.0.1:5000``. The one without a name is
-for paths that name no make, such as a camera's number, file or address."""
+"""By kind and name: ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:127.0.0.1:5000``,
+``pcsc:ACS ACR1252``. The one without a name is for paths that name no make, such as a camera's number, file
+or address."""
 
 ANY_NFC = "usb"
 """What an empty path of an NFC reader means: the first supported one on USB."""

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 import nfc.clf
 
 from drivers import nfc_feedback, nfc_radio
-from drivers.chip_prover import Prover
+from drivers.chip_prover import Prover, read_key_file
 from drivers.chips.identify import Chip, Family
 from drivers.chips.ndef import credential_payload
 from drivers.chips.originality import NXP_KEYS, PublicKey, is_original
@@ -305,14 +306,18 @@ def run(
     timeout_s: float | None = None,
     out: TextIO,
     commands: TextIO | None,
+    card_key_file: Path | None = None,
     **options: Any,
 ) -> int:
     """The NFC reader process: JSON lines on ``out`` until told to stop; its exit code (see ``serve``).
 
     ``device`` is a path of any make (``drivers.makes``), such as ``usb:072f:2200``; empty means any on USB.
+    ``card_key_file`` holds the key by which chips prove themselves; without one they are only read.
     ``options`` are the make's own, such as ``reset`` of readers by nfcpy.
     """
     try:
+        if card_key_file is not None:
+            options["prover"] = Prover(read_key_file(card_key_file))
         connection = connect(device, **options)
     except EnvironmentFault as fault:
         out.write(encode_event(Gone(fault)))

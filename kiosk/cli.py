@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from config.load import Loaded, home_folder
-from kiosk import counter_commands, enrol_commands, journal_commands, rights_commands, technician_commands
+from kiosk import (
+    adopt_commands,
+    counter_commands,
+    enrol_commands,
+    journal_commands,
+    rights_commands,
+    technician_commands,
+)
 from kiosk.command_line import Command, make_parser
 from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
 from kiosk.errors import KioskError, OfficerFault
@@ -112,6 +119,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 def run_read_nfc(arguments: argparse.Namespace) -> int:
     """``read nfc``: JSON lines whatever ``--json`` says."""
+    from drivers.chip_prover import find_key_file
     from drivers.nfc_reader import run
 
     loaded = settings_or_fault()
@@ -122,6 +130,7 @@ def run_read_nfc(arguments: argparse.Namespace) -> int:
         timeout_s=arguments.timeout,
         out=sys.stdout,
         commands=_commands(arguments),
+        card_key_file=find_key_file(arguments.card_key_file or loaded.settings.cards.key_file),
         **_nfc_options(loaded, device, arguments.reset),
     )
 
@@ -439,6 +448,7 @@ COMMANDS: Mapping[str, Command] = {
     **counter_commands.commands(open_counter, open_asking_counter, tell, say),
     **rights_commands.commands(open_counter, tell),
     **enrol_commands.commands(open_counter, tell),
+    **adopt_commands.commands(open_counter, tell),
 }
 
 if __name__ == "__main__":

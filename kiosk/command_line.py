@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kiosk import enrol_commands, rights_commands, technician_commands, write_commands
+from kiosk import adopt_commands, enrol_commands, rights_commands, technician_commands, write_commands
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -26,6 +26,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     _add_records(add)
     rights_commands.add_words(add)
     enrol_commands.add_words(add)
+    adopt_commands.add_words(add)
     technician_commands.add_words(add)
     write_commands.add_words(add)
     _add_demonstration(add)
@@ -69,6 +70,12 @@ def _add_kiosk(add: _Adder) -> None:
         if kind == "nfc":
             reader.add_argument(
                 "--reset", action="store_true", help="reset a USB reader before opening it: it hung"
+            )
+            reader.add_argument(
+                "--card-key-file",
+                default="",
+                metavar="PATH",
+                help="the key by which chips prove themselves (P2); without: what is set or handed over",
             )
     syncing = add("sync", "journal out, grants and changes in")
     how = syncing.add_mutually_exclusive_group(required=True)

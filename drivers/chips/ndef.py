@@ -111,7 +111,7 @@ def credential_payload(message: bytes) -> bytes:
 
 
 def sun_mirror(message: bytes) -> bytes:
-    """The payload of the record of SUN_TYPE behind the credential; empty if there is none. Raises CardFault."""
+    """The payload of the record of SUN_TYPE behind the credential; empty if none. Raises CardFault."""
     records = parse_message(message)
     return records[1].payload if len(records) == 2 and _is(records[1], SUN_TYPE) else b""
 

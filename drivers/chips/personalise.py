@@ -112,7 +112,7 @@ def format_desfire(transmit: Transmit) -> None:
 
 
 def file_settings(message: bytes, *, mirrored: bool) -> bytes:
-    """ChangeFileSettings of the NDEF file: read free, all else by key 0, and the mirrors at the message's end.
+    """ChangeFileSettings of the NDEF file: read free, all else by key 0, mirrors at the message's end.
 
     Mirrors are plain: UID, read counter and code one after the other, the code over nothing but those two
     (data sheet, section 10.7.1; options C1: UID, counter, ASCII).

@@ -11,6 +11,9 @@ BLOCK_BYTES = 16
 NDEF_SYSTEM = 0x12FC
 """System code of NDEF (Type 3 Tag 1.0, section 5.2)."""
 
+NDEF_SERVICE = 0x000B
+"""Service code of reading NDEF without a key (Type 3 Tag 1.0, section 5.3)."""
+
 MOST_BLOCKS_PER_READ = 12
 """Keeps an answer (13 + 16 n bytes) below the 251 bytes a PN53x reader takes."""
 

@@ -351,7 +351,7 @@ def _sdm_settings(file: File) -> bytes:
 
 
 def _read_sdm(settings: bytes, size: int) -> tuple[int, int]:
-    """Where the mirrors begin and the key of the code; only plain mirrors one after the other are known here."""
+    """Where the mirrors begin and the key of the code; known are plain mirrors one after the other."""
     if len(settings) != 15 or settings[0] != 0xC1 or settings[2] >> 4 != FREE:
         raise Refused(0x9E)
     offsets = [int.from_bytes(settings[place : place + 3], "little") for place in (3, 6, 9, 12)]

@@ -1,4 +1,4 @@
-"""A chip that signs (docs/card-profile.md), in software: the NDEF application and the city's own beside it."""
+"""A chip that signs (docs/card-profile.md), in software: the NDEF application and the city's own."""
 
 from __future__ import annotations
 

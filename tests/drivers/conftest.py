@@ -9,6 +9,9 @@ import pytest
 from drivers.nfc_devices import find_device
 from drivers.nfc_reader import NfcConnection
 from drivers.virtual.field import VirtualField
+from tests.drivers import pcsc_rig
+
+pcsc_rig.name_socket()  # before anything asks for pcscd
 
 
 @pytest.fixture
