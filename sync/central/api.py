@@ -17,7 +17,9 @@ from starlette.exceptions import HTTPException
 from kiosk.errors import CentralFault, KioskError
 from kiosk.values import Mode
 from sync.central import acquire, changes, enrol, following, intake, key_admin, lookup, poll, ranges, recovery
-from sync.central.gate import Caller, Gate, error_body, retry_after, status_of
+from sync.central.admission import Admission, Caller
+from sync.central.bodies import body_of, read_body
+from sync.central.gate import Gate, error_body, retry_after, status_of
 from sync.central.limits import Limits
 from sync.central.snapshots import Snapshots
 from sync.central.state import Central
@@ -90,10 +92,12 @@ def make_app(central: Central, hub: poll.Hub | None = None, limits: Limits | Non
         ticker.hasten()
         return _json(answer)
 
-    @app.post("/v1/journal", response_model=JournalAnswer, responses=ERRORS)
-    async def post_journal(body: JournalRequest, request: Request) -> Response:
+    @app.post(
+        "/v1/journal", response_model=JournalAnswer, responses=ERRORS, openapi_extra=body_of(JournalRequest)
+    )
+    async def post_journal(request: Request) -> Response:
         """Takes journal records in; what left the counter is never refused."""
-        return _json(await run_in_threadpool(intake.push, central, _caller(request).kiosk, body))
+        return _json(await run_in_threadpool(_push, central, request, await request.body()))
 
     @app.post("/v1/rights", response_model=RightsAnswer, responses=ERRORS)
     async def post_rights(body: RightsRequest, request: Request) -> Response:
@@ -168,6 +172,15 @@ def make_app(central: Central, hub: poll.Hub | None = None, limits: Limits | Non
     return app
 
 
+def _push(central: Central, request: Request, body: bytes) -> JournalAnswer:
+    """In a thread of its own, which also reads the body: it may be long, and others are served meanwhile."""
+    admission: Admission = request.state.admission
+    asked = read_body(JournalRequest, body)
+    answer = intake.push(central, admission.caller.kiosk, asked, admission.keep)
+    admission.kept = True
+    return answer
+
+
 def _check_current(central: Central, caller: Caller, *, even_frozen: bool = False) -> int:
     with central.database.read() as connection:
         return poll.current_point(connection, caller.kiosk, caller.gen, even_frozen=even_frozen)
@@ -194,8 +207,8 @@ async def _tick_forever(ticker: poll.Ticker) -> None:
 
 
 def _caller(request: Request) -> Caller:
-    caller: Caller = request.state.caller
-    return caller
+    admission: Admission = request.state.admission
+    return admission.caller
 
 
 def _json(answer: BaseModel) -> Response:

@@ -46,21 +46,33 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 def rows_with(
-    connection: Connection, table: Table, names: Sequence[str], key: str, keys: Sequence[str | int]
+    connection: Connection,
+    table: Table,
+    names: Sequence[str],
+    key: str,
+    keys: Sequence[str | int],
+    **same: str | int,
 ) -> list[Sequence[Any]]:
     """The named columns of all rows whose ``key`` is among ``keys``, as the driver gives them.
+
+    ``same``: other columns and the value that they have. All that a key is made of has to be among them, or
+    every row of a bucket is read for some.
 
     SQLite's driver knows no booleans: there they are 0 and 1.
     """
     if not keys:
         return []
     is_sqlite = connection.dialect.name == "sqlite"
-    wanted = json.dumps(keys) if is_sqlite else list(keys)
-    cursor = connection.connection.cursor()
+    wanted: object = json.dumps(keys) if is_sqlite else list(keys)
+    cursor: Any = connection.connection.cursor()
     try:
-        cursor.execute(_select_sql(table, tuple(names), key, is_sqlite), (wanted,))
-        found: list[Sequence[Any]] = cursor.fetchall()
-        return found
+        statement = _select_sql(table, tuple(names), (*same, key), is_sqlite)
+        if is_sqlite:
+            cursor.execute(statement, (*same.values(), wanted))
+        else:
+            # Planned each time: a plan that is kept may be of a table that was nearly empty.
+            cursor.execute(statement, (wanted, *same.values()), prepare=False)
+        return list(cursor.fetchall())
     finally:
         cursor.close()
 
@@ -89,10 +101,17 @@ def update_rows(
 
 
 @lru_cache(maxsize=64)
-def _select_sql(table: Table, names: tuple[str, ...], key: str, is_sqlite: bool) -> str:
+def _select_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], is_sqlite: bool) -> str:
     # One statement whatever the number of keys: it is compiled once.
-    among = "IN (SELECT value FROM json_each(?))" if is_sqlite else "= ANY(%s)"
-    return f'SELECT {_quoted(names)} FROM "{table.name}" WHERE "{key}" {among}'
+    same = "".join(f'"{name}" = {"?" if is_sqlite else "%s"} AND ' for name in keys[:-1])
+    where = f'SELECT {_quoted(names)} FROM "{table.name}" WHERE {same}"{keys[-1]}"'
+    if is_sqlite:
+        return f"{where} IN (SELECT value FROM json_each(?))"
+    if not same:
+        return f"{where} = ANY(%s)"
+    # Each key is looked up for itself, whatever PostgreSQL believes of a table that has just grown.
+    listed = f"unnest(%s::{table.c[keys[-1]].type.compile(_POSTGRESQL)}[]) AS wanted(sought)"
+    return f"SELECT found.* FROM {listed}, LATERAL ({where} = wanted.sought OFFSET 0) AS found"
 
 
 @lru_cache(maxsize=64)

@@ -14,13 +14,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from sync.central.bulk import insert_rows, update_rows
+from sync.central.bulk import insert_rows, rows_with, update_rows
 from sync.central.models import bucket, feed
 from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, hash_of_text
 
 ROWS_PER_REV: Final = 1000
 """A transaction that touches more rows of one bucket is split by its caller: a page never splits a rev."""
-_KEYS_PER_QUERY: Final = 400
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -205,14 +204,17 @@ def _known(
     connection: Connection, name: str, rows: Mapping[tuple[str, str], str | None]
 ) -> dict[tuple[str, str], int]:
     """The hashes of rows that stand already; 0 for tombstones."""
-    found: dict[tuple[str, str], int] = {}
-    keys = sorted({key for _, key in rows})
-    for start in range(0, len(keys), _KEYS_PER_QUERY):
-        some = keys[start : start + _KEYS_PER_QUERY]
-        query = select(feed.c.kind, feed.c.row_key, feed.c.hash).where(feed.c.bucket == name)
-        for row in connection.execute(query.where(feed.c.row_key.in_(some))):
-            found[row.kind, row.row_key] = row.hash
-    return found
+    keys: dict[str, list[str]] = {}
+    for kind, key in rows:
+        keys.setdefault(kind, []).append(key)
+    columns = ("row_key", "hash")
+    return {
+        (kind, key): hashed
+        for kind, some in keys.items()
+        for key, hashed in rows_with(
+            connection, feed, columns, "row_key", sorted(some), bucket=name, kind=kind
+        )
+    }
 
 
 def text_of(values: Sequence[Any]) -> str:

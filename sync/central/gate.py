@@ -6,24 +6,21 @@ import asyncio
 import gzip
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
-from sqlalchemy import Connection, insert
-from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
 from kiosk.errors import CentralFault, EnvironmentFault, KioskError
 from sync.central import key_rows
-from sync.central.database import is_duplicate
+from sync.central.admission import Admission, caller_of
 from sync.central.key_rows import DeviceKey
-from sync.central.limits import Limits, check_depth
-from sync.central.models import nonce
+from sync.central.limits import Limits, OutOfLine, check_depth
 from sync.central.state import Central
 from sync.signature import ENROL_KEYID, SignedBy, check_clock, seal_answer, signer_of, verify_request
 from sync.snapshot_format import MEDIA_TYPE
@@ -79,14 +76,6 @@ STATUS: Final = {
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The kiosk that signed a request; ``kiosk`` is empty at enrolment."""
-
-    kiosk: str
-    gen: int
-
-
 def status_of(fault: KioskError) -> int:
     """The HTTP status of a fault; trouble of central's own is 503."""
     return 503 if isinstance(fault, EnvironmentFault) else STATUS.get(fault.code, 400)
@@ -112,8 +101,14 @@ class Gate:
             return
         headers = _headers(scope)
         try:
-            async with self._limits.room(headers):
+            pushes = scope["path"] == JOURNAL_PATH
+            async with self._limits.line(headers) if pushes else nullcontext(), self._limits.room(headers):
                 answer, signed = await self._answer(scope, headers, receive)
+        except OutOfLine as fault:
+            # Nothing of it is looked at or kept, but who still sends does not hear an answer.
+            with suppress(CentralFault):
+                await _pass_over(receive, self._limits.rules.body_s)
+            answer, signed = _refusal(fault), None
         except CentralFault as fault:
             answer, signed = _refusal(fault), None
         await self._send(answer, headers, signed, send)
@@ -130,10 +125,16 @@ class Gate:
             signed = by
             self._limits.count(by.keyid)
             check_depth(body)
-            async with self._limits.place() if scope["path"] == JOURNAL_PATH else nullcontext():
-                await run_in_threadpool(self._admit, by, scope["path"], keys, public)
-                scope.setdefault("state", {})["caller"] = _caller(by.keyid)
-                return await self._run(scope, body, receive), signed
+            first_by = public if keys and key_rows.is_first_use(keys, public) else b""
+            admission = Admission(by, self._central.now(), first_by)
+            async with self._limits.place(len(body)) if scope["path"] == JOURNAL_PATH else nullcontext():
+                await run_in_threadpool(self._admit, admission, scope["path"], keys, public)
+                scope.setdefault("state", {})["admission"] = admission
+                answer = await self._run(scope, body, receive)
+                if not admission.kept and answer.status < 500:
+                    # A push that was refused: its transaction kept nothing.
+                    await run_in_threadpool(self._keep, admission)
+                return answer, signed
         except (CentralFault, EnvironmentFault) as fault:
             if isinstance(fault, EnvironmentFault):
                 logger.error("%s", fault)
@@ -167,21 +168,20 @@ class Gate:
             return signed, keys, key.public
         raise CentralFault("bad_signature", "the request's signature does not hold")
 
-    def _admit(self, signed: SignedBy, path: str, keys: list[DeviceKey], public: bytes) -> None:
-        check_clock(signed.created, self._central.clock())
-        first_by = public if keys and key_rows.is_first_use(keys, public) else b""
-        remember = partial(_remember, signed, self._central.now(), first_by)
-        try:
-            self._central.database.write(remember, quiet=True)
-        except IntegrityError as fault:
-            if not is_duplicate(fault):
-                raise
-            raise CentralFault("replayed", "this request was made before") from None
-        if keys and path != JOURNAL_PATH and not key_rows.may_ask(keys, public):
+    def _admit(self, admission: Admission, path: str, keys: list[DeviceKey], public: bytes) -> None:
+        check_clock(admission.signed.created, self._central.clock())
+        if path == JOURNAL_PATH:
+            return
+        self._keep(admission)
+        if keys and not key_rows.may_ask(keys, public):
             raise CentralFault("key_rolled", "this kiosk signs by another key since; its journal is taken")
 
+    def _keep(self, admission: Admission) -> None:
+        self._central.database.write(admission.keep, quiet=True)
+        admission.kept = True
+
     def _keys_of(self, keyid: str) -> list[DeviceKey]:
-        caller = _caller(keyid)
+        caller = caller_of(keyid)
         with self._central.database.read() as connection:
             keys = key_rows.of_generation(connection, caller.kiosk, caller.gen)
         if not keys:
@@ -270,6 +270,16 @@ async def _body(headers: dict[str, str], receive: Receive, within_s: float) -> b
         raise CentralFault("body_slow", f"not whole within {within_s:.0f} s") from None
 
 
+async def _pass_over(receive: Receive, within_s: float) -> None:
+    """Takes a body in without keeping it."""
+    try:
+        async with asyncio.timeout(within_s):
+            while (await receive()).get("more_body", False):
+                pass
+    except TimeoutError:
+        raise CentralFault("body_slow", f"not whole within {within_s:.0f} s") from None
+
+
 async def _whole_body(headers: dict[str, str], receive: Receive) -> bytes:
     announced = headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
@@ -288,15 +298,6 @@ async def _whole_body(headers: dict[str, str], receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _caller(keyid: str) -> Caller:
-    if keyid == ENROL_KEYID:
-        return Caller("", 0)
-    kiosk_id, _, gen = keyid.rpartition(".")
-    if not kiosk_id or len(kiosk_id) > 8 or not gen.isdecimal() or len(gen) > 9 or not kiosk_id.isalnum():
-        raise CentralFault("unknown_key", "a key id is <kiosk>.<generation>")
-    return Caller(kiosk_id, int(gen))
-
-
 def _enrol_public(body: bytes) -> bytes:
     try:
         return EnrolRequest.model_validate_json(body).public
@@ -307,13 +308,6 @@ def _enrol_public(body: bytes) -> bytes:
 @lru_cache(maxsize=4096)
 def _loaded(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
-
-
-def _remember(signed: SignedBy, now: int, first_by: bytes, connection: Connection) -> None:
-    connection.execute(insert(nonce).values(keyid=signed.keyid, nonce=signed.nonce, seen_at=now))
-    if first_by:
-        caller = _caller(signed.keyid)
-        key_rows.mark_used(connection, caller.kiosk, caller.gen, first_by, now)
 
 
 def _coding(accepted: str) -> str:

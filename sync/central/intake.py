@@ -7,8 +7,8 @@ side counts, and the kiosk is frozen. A record that cannot be interpreted is kep
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
@@ -26,6 +26,7 @@ from sync.central.state import Central
 from sync.wire import JournalAnswer, JournalRequest
 
 FORKED: Final = "forked"
+Admit = Callable[[Connection], None]
 
 
 @dataclass(slots=True)
@@ -57,17 +58,25 @@ class _Outcome:
     last: Checked | None
 
 
-def push(central: Central, kiosk_id: str, request: JournalRequest) -> JournalAnswer:
+def push(
+    central: Central, kiosk_id: str, request: JournalRequest, admit: Admit = lambda _: None
+) -> JournalAnswer:
     """Takes records of one generation in; durable when this returns.
 
-    Raises CentralFault ``unknown_gen`` for a generation that was never registered.
+    ``admit`` is called inside the same transaction, before anything else.
+
+    Raises CentralFault ``unknown_gen`` for a generation that was never registered, and what ``admit`` raises.
     """
     with central.database.read() as connection:
         keys = key_rows.of_generation(connection, kiosk_id, request.gen)
     if not keys:
         raise CentralFault("unknown_gen", f"{kiosk_id} has no generation {request.gen}")
     checked = _check(central, kiosk_id, request, keys)
-    take = partial(_take, central, kiosk_id, request, (keys, checked))
+
+    def take(connection: Connection) -> JournalAnswer:
+        admit(connection)
+        return _take(central, kiosk_id, request, (keys, checked), connection)
+
     answer = central.database.write(take, in_turn=True)
     for item in checked:
         if item.record is not None and (public := rolled_to(item.record)):

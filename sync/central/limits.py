@@ -1,8 +1,8 @@
 """How much central takes on at once, and what it says to those it turns away.
 
-Bodies in memory have a common budget, each kiosk a rate, and pushes a few places to be worked on at: whoever
-would wait too long for one is sent away with the time at which its turn comes (``Retry-After``), later and
-later for each that is sent away, so that they do not come back together.
+Bodies in memory have a common budget, each kiosk a rate, and pushes a few places to be worked on at, in the
+order in which they came. Whoever would wait too long for one is sent away before its body is kept, with the
+time at which its turn comes (``Retry-After``): later and later for each, so that they do not come together.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ MAX_DEPTH: Final = 32
 MOST_RETRY_S: Final = 60
 """So that nobody waits long for a pace that has become faster since; who comes too early is told again."""
 MOST_KIOSKS: Final = 10_000
+FIRST_UNIT_S: Final = 1e-6
+"""Before anything was measured: half a millisecond for a record."""
+REQUEST_WEIGHT: Final = 10_000
+"""What a push weighs beside the bytes of its body."""
+EARLY: Final = 0.85
+"""Part of the time until its turn after which one that was sent away is to be back: kiosks add up to half."""
+_CLAIMED: Final = re.compile(r'keyid="([0-9A-Za-z.]{1,20})"')
 _NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _MARKS: Final = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
@@ -45,8 +52,15 @@ class Rules:
     """Requests a second of one kiosk, for long."""
     places: int = field(default_factory=lambda: max(2, os.cpu_count() or 1))
     """Pushes worked on at once; more would only wait for each other."""
-    place_s: float = 4.0
+    line_s: float = 3.0
     """The longest expected wait for a place; a kiosk waits ten seconds for its answer."""
+
+
+class OutOfLine(CentralFault):
+    """There are too many pushes before this one."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("central_busy", "too many pushes at once", retry_after_s=_retry_after_s(wait_s))
 
 
 class Limits:
@@ -59,11 +73,14 @@ class Limits:
         self._room = asyncio.Condition()
         self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._places = asyncio.Semaphore(self.rules.places)
-        self._inside = 0
-        self._service_s = 0.2
-        """How long a push has taken lately."""
+        self._in_line = 0
+        """What all pushes in line weigh."""
+        self._unit_s = FIRST_UNIT_S
+        """How long a place has taken lately for one unit of weight."""
         self._promised = 0.0
         """When the last of those sent away has its turn."""
+        self._sent_away: OrderedDict[str, None] = OrderedDict()
+        """Who was sent away and has not been back; by claimed key id, since nothing is checked by then."""
 
     @asynccontextmanager
     async def room(self, headers: Mapping[str, str]) -> AsyncIterator[None]:
@@ -103,29 +120,59 @@ class Limits:
             raise CentralFault("too_many_requests", "too many requests of one kiosk", retry_after_s=wait_s)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """A place to work on a push, until the end of the block. Raises CentralFault ``central_busy``."""
-        each_s = self._service_s / self.rules.places
-        ahead_s = max(0, self._inside + 1 - self.rules.places) * each_s
-        if ahead_s > self.rules.place_s:
+    async def line(self, headers: Mapping[str, str]) -> AsyncIterator[None]:
+        """A place in the line of pushes, from the headers on, until the end of the block.
+
+        Raises OutOfLine where the wait would be longer than ``line_s``; for one that was sent away before,
+        twice that, so that it does not come in vain again.
+        """
+        announced = headers.get("content-length", "")
+        weight = _weight(int(announced) if announced.isdecimal() and len(announced) < 12 else 0)
+        named = _CLAIMED.search(headers.get("signature-input", ""))
+        name = named.group(1) if named else ""
+        came_before = name in self._sent_away
+        each_s = self._unit_s / self.rules.places
+        ahead_s = self._in_line * each_s
+        if ahead_s > self.rules.line_s * (2 if came_before else 1):
             now = self._monotonic()
-            self._promised = max(self._promised, now + ahead_s) + each_s
-            raise self._busy("too many pushes at once", self._promised - now)
-        self._inside += 1
+            turn_s = ahead_s
+            if not came_before:
+                turn_s = max(self._promised - now, ahead_s) + weight * each_s
+                self._promised = now + turn_s
+            self._sent_away[name] = None
+            self._sent_away.move_to_end(name)
+            while len(self._sent_away) > MOST_KIOSKS:
+                self._sent_away.popitem(last=False)
+            raise OutOfLine(turn_s * EARLY)
+        self._sent_away.pop(name, None)
+        self._in_line += weight
         try:
-            async with self._places:
-                begun = self._monotonic()
-                try:
-                    yield
-                finally:
-                    self._service_s += (self._monotonic() - begun - self._service_s) * 0.1
+            yield
         finally:
-            self._inside -= 1
+            self._in_line -= weight
+
+    @asynccontextmanager
+    async def place(self, size: int) -> AsyncIterator[None]:
+        """A place to work on a push of ``size`` bytes, until the end of the block; in order of asking."""
+        async with self._places:
+            begun = self._monotonic()
+            try:
+                yield
+            finally:
+                took_s = self._monotonic() - begun
+                self._unit_s += (took_s / _weight(size) - self._unit_s) * 0.1
 
     @staticmethod
     def _busy(why: str, wait_s: float) -> CentralFault:
-        retry_after_s = min(MOST_RETRY_S, max(1, math.ceil(wait_s)))
-        return CentralFault("central_busy", why, retry_after_s=retry_after_s)
+        return CentralFault("central_busy", why, retry_after_s=_retry_after_s(wait_s))
+
+
+def _retry_after_s(wait_s: float) -> int:
+    return min(MOST_RETRY_S, max(1, math.ceil(wait_s)))
+
+
+def _weight(size: int) -> int:
+    return REQUEST_WEIGHT + size
 
 
 def check_depth(body: bytes) -> None:

@@ -14,16 +14,16 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Column, Connection, Select, func, select, update
 
 from kiosk.period import right_key, start_of_day
 from kiosk.program import Program
 from sync.central import mode_change, programs, recovery, right_rows, rights
 from sync.central.feed import FeedChanges
-from sync.central.models import entitlement, holder, program
+from sync.central.models import entitlement, holder, kiosk, program
 from sync.central.models import rights as rights_table
 from sync.central.recalls import CHANGED, MERGED, Recalls
-from sync.central.right_rows import Kiosks, Right
+from sync.central.right_rows import ACTIVE, Kiosks, Right
 from sync.central.state import Central
 from sync.wire import point_bucket
 
@@ -152,14 +152,15 @@ def _ensure_some(central: Central, subjects: list[str], now: int, connection: Co
 
 def _grant_free(central: Central, now: int) -> int:
     total = 0
+    free_there = _free_at(kiosk.c.point_id, now, 1).order_by(None).limit(None).correlate(kiosk)
+    query = select(kiosk.c.id).where(kiosk.c.keeper, kiosk.c.state == ACTIVE, kiosk.c.gen > 0)
     with central.database.read() as connection:
-        keepers = [
-            one
-            for one in Kiosks(connection).by_id.values()
-            if one.keeper and one.may_hold and connection.execute(_free_at(one.point_id, now, 1)).first()
-        ]
-    for keeper in keepers:
-        while made := central.database.write(partial(_grant_some, central, keeper.id, now)):
+        keepers = list(connection.execute(query.where(free_there.exists()).order_by(kiosk.c.id)).scalars())
+    for keeper_id in keepers:
+        made = RIGHTS_PER_WRITE
+        while made == RIGHTS_PER_WRITE:
+            # Beside a push of the same kiosk one of the two would be undone.
+            made = central.database.write(partial(_grant_some, central, keeper_id, now), in_turn=True)
             total += made
     return total
 
@@ -179,7 +180,7 @@ def _grant_some(central: Central, keeper_id: str, now: int, connection: Connecti
     return len(rows)
 
 
-def _free_at(point_id: int, now: int, limit: int) -> Select[Any]:
+def _free_at(point_id: int | Column[int], now: int, limit: int) -> Select[Any]:
     """Rights of a point that lie with central, have something left, and wait for nobody."""
     return (
         select(rights_table)

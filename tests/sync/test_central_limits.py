@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 
 from kiosk.errors import CentralFault
 from sync.central.api import make_app
-from sync.central.limits import MAX_DEPTH, Limits, Rules, check_depth
+from sync.central.limits import MAX_DEPTH, Limits, OutOfLine, Rules, check_depth
 from sync.central.state import Central
 from sync.wire import MAX_BODY_BYTES, MAX_RECORDS
 from tests.sync.central_side import Clock, PlainKiosk
@@ -42,30 +43,73 @@ async def test_a_kiosk_has_a_rate_and_others_have_their_own() -> None:
         limits.count("AAA1.1")
 
 
+def push_of(kiosk: str, size: int = 90_000) -> dict[str, str]:
+    """Headers of a push as a kiosk sends them."""
+    signed = f'kmc=("@method");created=1;keyid="{kiosk}.1";nonce="n"'
+    return {"content-length": str(size), "signature-input": signed}
+
+
 async def test_who_would_wait_too_long_is_given_a_later_time_each() -> None:
-    moments = Moments()
-    limits = Limits(Rules(places=1, place_s=1.0), moments)
-    limits._service_s = 0.5
-    leave = asyncio.Event()
-
-    async def work() -> None:
-        async with limits.place():
-            await leave.wait()
-
-    working = [asyncio.create_task(work()) for _ in range(3)]
-    await asyncio.sleep(0)
-    waits = []
-    for _ in range(4):
-        with pytest.raises(CentralFault, match="central_busy") as caught:
-            async with limits.place():
-                raise AssertionError("unreachable")
-        waits.append(caught.value.detail["retry_after_s"])
+    """Half a second for each push: six in line are three seconds, and the next is sent away."""
+    limits = Limits(Rules(places=1, line_s=2.9), Moments())
+    limits._unit_s = 0.5 / 100_000
+    async with AsyncExitStack() as line:
+        for number in range(6):
+            await line.enter_async_context(limits.line(push_of(f"K{number}")))
+        waits = []
+        for number in range(6, 16):
+            with pytest.raises(CentralFault, match="central_busy") as caught:
+                async with limits.line(push_of(f"K{number}")):
+                    raise AssertionError("unreachable")
+            waits.append(caught.value.detail["retry_after_s"])
     assert waits == sorted(waits)
-    assert waits[-1] > waits[0] >= 2
-    leave.set()
-    await asyncio.gather(*working)
-    async with limits.place():
+    assert (waits[0], waits[-1]) == (3, 7), "their turns, a little early: 3.5 s and half a second more each"
+    async with limits.line(push_of("K6")):
         pass
+
+
+async def test_who_was_sent_away_comes_before_who_was_not() -> None:
+    limits = Limits(Rules(places=1, line_s=2.9), Moments())
+    limits._unit_s = 0.5 / 100_000
+    async with AsyncExitStack() as line:
+        for number in range(6):
+            await line.enter_async_context(limits.line(push_of(f"K{number}")))
+        for kiosk in ("K8", "K9"):
+            with pytest.raises(OutOfLine):
+                await line.enter_async_context(limits.line(push_of(kiosk)))
+        await line.enter_async_context(limits.line(push_of("K8")))
+        with pytest.raises(OutOfLine):
+            await line.enter_async_context(limits.line(push_of("K8")))
+
+
+async def test_a_small_push_waits_less_than_a_large_one() -> None:
+    limits = Limits(Rules(places=1, line_s=2.9), Moments())
+    limits._unit_s = 0.5 / 100_000
+    async with AsyncExitStack() as line:
+        for number in range(20):
+            await line.enter_async_context(limits.line(push_of(f"K{number}", 1000)))
+
+
+async def test_the_pace_is_learnt() -> None:
+    moments = Moments()
+    limits = Limits(Rules(places=2), moments)
+    for _ in range(60):
+        async with limits.place(90_000):
+            moments.now += 0.2
+    assert limits._unit_s == pytest.approx(0.2 / 100_000, rel=0.01)
+
+
+async def test_places_are_taken_in_order() -> None:
+    limits = Limits(Rules(places=1), Moments())
+    begun: list[int] = []
+
+    async def work(number: int) -> None:
+        async with limits.place(1):
+            begun.append(number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work(number) for number in range(9)))
+    assert begun == list(range(9))
 
 
 async def test_bodies_share_a_budget() -> None:
@@ -118,6 +162,10 @@ async def test_a_body_that_cannot_be_taken_is_refused_unread(headers: dict[str, 
         (b"[" + b"[]," * 100 + b"[]]", False),
         (b'["' + b"[" * 100 + b'"]', False),
         (b'["\\"' + b"[" * 100 + b'"]', False),
+        (b"[" * 20 + b"{}," * 20 + b"{}" + b"]" * 20, False),
+        (b'["[","]",' * 8 + b"[" * 25 + b"]" * 33, True),
+        (b'["[","]","{","}"' + b",[]" * 40 + b"]", False),
+        (b'{"a":[' * 17 + b"]}" * 17, True),
         (b'"' + b"[" * 100, True),  # no JSON at all: refused one way or the other
     ],
 )
