@@ -79,6 +79,11 @@ class KioskModel(QObject):
         """A camera for QR codes works."""
         return self._works("qr")
 
+    @Property(bool, notify=changed)
+    def cameraLost(self) -> bool:
+        """There should be a camera for QR codes, and none works."""
+        return not self._works("qr") and any(name.partition(":")[0] == "qr" for name in self._readers)
+
     @Property(str, notify=changed)
     def readerFault(self) -> str:
         """Code of the first reader that does not work; empty if all do."""

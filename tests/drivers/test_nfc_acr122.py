@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import nfc.clf
 import pytest
 
+from drivers import nfc_transport
+from drivers.nfc_budget import BudgetSpent
 from drivers.nfc_reader import NfcConnection
 from drivers.reader import DeviceReference, Faulted, Lifted, ReaderConnection, Reading
-from drivers.virtual.cards import Type3Card
+from drivers.virtual.cards import Script, Type3Card
 from kiosk.errors import CardFault, EnvironmentFault
 from kiosk.values import CardRead, Medium
 from tests.drivers.acr122 import FAILURES, REFERENCE, Acr122Transport, OverTransport, unplugged
@@ -241,3 +246,84 @@ def test_the_radio_is_set_up_anew_each_hour_and_never_while_a_card_lies_there() 
         assert transport.commands.count(0x02) == opened + 1
         transport.card = Type3Card(make_card("FeliCa").uid, b"")  # type: ignore[attr-defined]
         assert isinstance(poll_until(connection, is_end)[-1], Faulted)
+
+
+def test_a_frame_to_the_same_card_is_one_command_until_something_fails(
+    transport: Acr122Transport, connection: NfcConnection
+) -> None:
+    transport.card = make_card("NTAG215")
+    frontend = connection.frontend
+
+    def commands(frame: bytes, timeout_s: float = 0.03) -> int:
+        before = transport.writes
+        with contextlib.suppress(nfc.clf.CommunicationError):
+            frontend.exchange(frame, timeout_s)
+        return transport.writes - before
+
+    version, refused = b"\x60", b"\xff"
+    assert frontend.sense(nfc.clf.RemoteTarget("106A")) is not None
+    assert [commands(version), commands(version)] == [4, 1]
+    # Another time-out is set, the registers stay.
+    assert [commands(version, 0.2), commands(version, 0.2)] == [2, 1]
+    # The card refuses and sleeps, which is an answer; then it keeps silent, which is none.
+    assert [commands(refused, 0.2), commands(version, 0.2), commands(version, 0.2)] == [1, 1, 4]
+    assert frontend.sense(nfc.clf.RemoteTarget("106A")) is not None
+    assert [commands(version), commands(version)] == [4, 1]
+
+
+def test_the_budget_ends_a_tap_between_two_host_commands() -> None:
+    now = 50.0
+    transport = Acr122Transport()
+    transport.card = make_card("DESFire", script=Script(endless_wtx=True))
+    with OverTransport(transport, lambda: now) as connection:
+        check = transport.before_command
+
+        def before_command() -> None:
+            nonlocal now
+            now += 0.1
+            check()
+
+        transport.before_command = before_command
+        end = poll_until(connection, is_end)[-1]
+        assert isinstance(end, Faulted)
+        assert (end.fault.code, end.fault.detail["error"]) == ("card_unreadable", "BudgetSpent")
+        # The line is in step: the next card is read.
+        transport.card = make_card("NTAG215", 5)
+        transport.before_command = check
+        read = poll_until(connection, is_end)[-1]
+        assert isinstance(read, CardRead)
+        assert read.payload == payload_of(5)
+
+
+def test_a_usb_transfer_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[bytes, int]] = []
+
+    class Line:
+        def bulkWrite(self, endpoint: int, data: bytes, timeout: int) -> None:
+            sent.append((data, timeout))
+
+        def close(self) -> None: ...
+
+    class Endpoint:
+        def getAddress(self) -> int:
+            return 2
+
+        def getMaxPacketSize(self) -> int:
+            return 64
+
+    def opened(self: Any, bus: int, address: int) -> None:
+        self.context, self.usb_dev, self.usb_out, self.usb_inp = None, Line(), Endpoint(), Endpoint()
+
+    monkeypatch.setattr("nfc.clf.transport.USB.__init__", opened)
+    line = nfc_transport.UsbTransport(1, 4)
+    line.write(bytearray(b"frame"))
+    line.write(bytearray(b"frame"), 300)
+    assert sent == [(b"frame", nfc_transport.COMMAND_MS), (b"frame", 300)]
+
+    def spent() -> None:
+        raise BudgetSpent
+
+    line.before_command = spent
+    with pytest.raises(BudgetSpent):
+        line.write(bytearray(b"frame"))
+    assert len(sent) == 2

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ SWIFT = Patience(
     crash_most_s=0.2,
     healthy_s=0.3,
 )
+
+HASTY = replace(SWIFT, crash_first_s=0.001, crash_most_s=0.001)
 
 READY = 'say(\'{"event":"ready","kind":"nfc","device":"d","name":"Reader"}\')\n'
 HEALTH = 'say(\'{"event":"health","polls":1,"reads":0,"faults":0}\')\n'
@@ -341,3 +344,38 @@ def test_the_child_ends_by_itself_when_the_kiosk_dies() -> None:
         reader = int(stream.read())
     os.waitpid(pid, 0)
     until(lambda: not _runs(reader))
+
+
+def test_a_child_that_dies_a_hundred_times_is_started_each_time() -> None:
+    heard = Heard()
+    with ReaderSupervisor(["/bin/false"], heard, patience=HASTY) as supervisor:
+        until(lambda: supervisor.starts > 100)
+    # What stays the same is told once.
+    assert heard.gone() == ["reader_crashed"]
+
+
+def test_unplugging_counts_as_no_crash() -> None:
+    script = 'say(\'{"event":"gone","code":"reader_gone","message":"no reader"}\')\nsys.exit(3)\n'
+    with supervised(script, replace(SWIFT, crash_first_s=600.0, crash_most_s=600.0)) as (supervisor, heard):
+        until(lambda: supervisor.starts >= 8)
+    assert heard.gone() == ["reader_gone"]
+
+
+def test_after_a_hang_the_child_is_told_so_once() -> None:
+    script = (
+        f"{READY}"
+        'say(\'{"event":"fault","family":"card","code":"words","message":"%s"}\' % " ".join(sys.argv[1:]))\n'
+        "if len(sys.argv) == 1: time.sleep(600)\n"
+        "beat()\nsys.exit(3)\n"
+    )
+    heard = Heard()
+    command = [sys.executable, "-c", PRELUDE + script]
+    with ReaderSupervisor(command, heard, patience=SWIFT, after_hang=["--reset"]):
+        words = [
+            heard.wait(lambda event: isinstance(event, Faulted) and event.fault.code == "words", count=count)
+            for count in (1, 2, 3)
+        ]
+    told = [event.fault.message for event in words if isinstance(event, Faulted)]
+    # An empty message is told as the code's words.
+    assert told == ["words", "--reset", "words"]
+    assert "reader_hung" in heard.gone()

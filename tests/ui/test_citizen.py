@@ -14,6 +14,7 @@ from kiosk.values import Grade, Medium
 from tests.ui import scripted_counter as script
 from tests.ui.scripted_counter import counter_with, tap
 from tests.ui.stage import Stage
+from ui.events import ReaderNotice
 
 Open = Callable[..., Stage]
 
@@ -301,6 +302,31 @@ def test_reader_gone_and_back(stage: Stage) -> None:
     assert "Alat pembaca terputus.\nPanggil petugas." in plain(stage)
     stage.post("ready")
     stage.until(lambda: stage.state == "attract")
+
+
+def test_a_camera_that_is_gone_is_named_with_the_way_that_still_works(stage: Stage) -> None:
+    assert "Kamera terputus" not in plain(stage)
+    stage.post("gone", "camera_gone", source="qr")
+    stage.until(lambda: bool(stage.of_kiosk("cameraLost")))
+    stage.settle()
+    assert "Kamera terputus. Pakai kartu." in plain(stage)
+    assert "Tempelkan kartu di sini." in plain(stage)
+    stage.sign_in()
+    assert "Kamera terputus. Periksa kabelnya. Pakai kartu." in plain(stage)
+    stage.post("ready", source="qr")
+    stage.until(lambda: not stage.of_kiosk("cameraLost"))
+
+
+def test_of_two_card_readers_one_may_be_missing(stage: Stage) -> None:
+    stage.window.post_reader_event(ReaderNotice("gone", "reader_missing", source="nfc", reader="nfc:2"))
+    stage.until(lambda: stage.of_kiosk("readerFault") == "reader_missing")
+    assert stage.of_kiosk("tapReady")
+    stage.sign_in()
+    assert "Alat pembaca terputus. Periksa kabelnya. Alat lain masih bekerja." in plain(stage)
+    stage.post("gone", "reader_gone")
+    stage.until(lambda: not stage.of_kiosk("tapReady"))
+    stage.settle()
+    assert "Alat pembaca terputus. Periksa kabelnya. Pakai kode QR." in plain(stage)
 
 
 def test_a_frozen_kiosk_is_out_of_order_and_recovers(open_stage: Open) -> None:

@@ -31,6 +31,10 @@
         <source>Petugas</source>
         <translation>Officer</translation>
     </message>
+    <message>
+        <source>Kamera terputus. Pakai kartu.</source>
+        <translation>Camera disconnected. Use the card.</translation>
+    </message>
 </context>
 <context>
     <name>ConfirmPane</name>
@@ -731,6 +735,18 @@
     <message>
         <source>Kamera terputus. Periksa kabelnya.</source>
         <translation>Camera disconnected. Check its cable.</translation>
+    </message>
+    <message>
+        <source>Alat lain masih bekerja.</source>
+        <translation>Another reader still works.</translation>
+    </message>
+    <message>
+        <source>Pakai kartu.</source>
+        <translation>Use the card.</translation>
+    </message>
+    <message>
+        <source>Pakai kode QR.</source>
+        <translation>Use the QR code.</translation>
     </message>
     <message>
         <source>Alat pembaca terputus. Periksa kabelnya.</source>

@@ -165,6 +165,14 @@ Rectangle {
             capMm: Theme.body
             color: Theme.goldText
         }
+
+        Label {
+            width: parent.width
+            visible: !root.reading && root.kiosk.tapReady && root.kiosk.cameraLost
+            text: qsTr("Kamera terputus. Pakai kartu.")
+            capMm: Theme.body
+            color: Theme.goldText
+        }
     }
 
     PushButton {

@@ -89,7 +89,8 @@ Column {
                   + (root.kiosk.loading < 0 ? "" : " " + qsTr("Data sedang dimuat: %1%.").arg(root.kiosk.loading))
                   + (root.kiosk.unshownOverdue ? " " + qsTr("Ada catatan yang menunggu jawaban penyelia.") : "")
                   + (root.kiosk.dateInDoubt ? " " + qsTr("Tanggal kiosk belum pasti.") : "")
-                  + (root.kiosk.readerFault === "" ? "" : " " + Words.readerFault(root.kiosk.readerFault))
+                  + (root.kiosk.readerFault === "" ? "" : " " + Words.readerFault(root.kiosk.readerFault)
+                     + " " + Words.otherWay(root.kiosk.readerFault, root.kiosk.tapReady, root.kiosk.qrReady))
             capMm: Theme.work
         }
     }

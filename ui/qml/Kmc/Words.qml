@@ -320,6 +320,15 @@ QtObject {
         }
     }
 
+    // Which way still works when a reader does not.
+    function otherWay(fault: string, tapReady: bool, qrReady: bool): string {
+        if (fault === "" || (!tapReady && !qrReady))
+            return "";
+        if (tapReady && qrReady)
+            return qsTr("Alat lain masih bekerja.");
+        return tapReady ? qsTr("Pakai kartu.") : qsTr("Pakai kode QR.");
+    }
+
     // Why this kiosk hands out nothing, and what to do about it.
     function frozen(code: string): string {
         switch (code) {
