@@ -133,7 +133,7 @@ def uid_is_random(uid: bytes) -> bool:
 def claimed_card_no(read: CardRead) -> str:
     """The card number that a read claims, with nothing checked; empty if it carries no credential."""
     try:
-        return _read_claims(cose.decode(cose.parse(_signed_bytes(read)).payload)).card_no
+        return _read_claims(cose.decode(cose.parse(signed_bytes(read)).payload)).card_no
     except (CardFault, ValueError):
         return ""
 
@@ -152,7 +152,7 @@ def verify(read: CardRead, keyset: KeySet, now: int, proved: Grade = Grade.P1) -
     A key used outside its time is ``card_unknown_key``; the detail ``why`` tells (``retired_before`` …).
     """
     try:
-        message = cose.parse(_signed_bytes(read))
+        message = cose.parse(signed_bytes(read))
         kid = message.kid.hex()
         key = keyset.issuer(message.kid)
         if key is None:
@@ -220,7 +220,7 @@ def check_standing(
         raise CardFault("card_unknown_holder", "no holder of this card in the cache")
 
 
-def _signed_bytes(read: CardRead) -> bytes:
+def signed_bytes(read: CardRead) -> bytes:
     """The COSE bytes of a read, within the limits."""
     if not read.payload:
         raise _nothing_on(read)
