@@ -12,12 +12,14 @@ import nfc.tag.tt2
 import nfc.tag.tt3
 import nfc.tag.tt4
 
+from drivers.chip_prover import Prover
 from drivers.chips import personalise, type2, type2_write, type3, type3_write, type4_write
 from drivers.chips.identify import Chip, Family
 from drivers.chips.type4 import Apdu
 from drivers.nfc_budget import BudgetedFrontend
 from drivers.nfc_tags import identify
 from kiosk.errors import CardFault
+from kiosk.values import Grade
 
 _TYPE4_KINDS = {0x01: "DESFire", 0x04: "NTAG424"}
 """Hardware type in the answer to DESFire's GetVersion (NT4H2421Gx data sheet, table 21; AN12196)."""
@@ -249,6 +251,11 @@ class Type4Writer:
             personalise.desfire(transmit, self._uid, keys, message, secrets.token_bytes)
         else:
             raise CardFault("card_wrong_kind", "the chip has no AES keys to prove itself with", chip=kind)
+
+    def proves(self, authentication: bytes, message: bytes) -> bool:
+        """True if the chip answers a challenge with its own key of the one that kiosks hold (P2)."""
+        proof = Prover(authentication).prove(self._transmit, self._uid, message)
+        return proof is not None and proof.grade is Grade.P2
 
     def lock(self) -> None:
         """As WritableTag; NTAG 424 DNA is locked when it is personalised."""

@@ -17,6 +17,7 @@ from typing import Any, TextIO, TypeVar
 import nfc.clf
 import nfc.tag
 
+from drivers.chip_prover import read_key_file
 from drivers.chips.ndef import credential_payload, encode_record
 from drivers.chips.personalise import MasterKeys
 from drivers.lines import EXIT_FAULT, EXIT_GONE, EXIT_OK, encode_event
@@ -54,16 +55,19 @@ class NfcWriter:
         *,
         waits: Callable[[], None] = lambda: None,
         keys: MasterKeys | None = None,
+        card_key: bytes | None = None,
     ) -> None:
         """``waits`` is called in each round without a card; what it raises ends the waiting."""
         self._frontend = frontend
         self._waits = waits
         self._keys = keys
+        self._card_key = card_key
 
-    def look(self) -> tuple[Survey, bytes, str]:
-        """Waits for a chip; what it is, the payload of our record on it, and what lies there.
+    def look(self) -> tuple[Survey, bytes, str, bool | None]:
+        """Waits for a chip; what it is, the payload of our record on it, what lies there, what it proved.
 
-        The last is ``empty``, ``credential`` or the code of the CardFault of what is no credential.
+        What lies there is ``empty``, ``credential`` or the code of the CardFault of what is no credential.
+        The last is whether it proved its key (P2); None if it has none or this process does not hold one.
         """
         target = self._wait_for_card()
         with self._frontend.budget(WRITE_BUDGET_S):
@@ -89,10 +93,16 @@ class NfcWriter:
             misses = 0 if self._seen() is not None else misses + 1
             self._waits()
 
-    def _look(self, target: Any) -> tuple[Survey, bytes, str]:
+    def _look(self, target: Any) -> tuple[Survey, bytes, str, bool | None]:
         survey = writable(self._frontend, target).survey()
         payload, state = self._content(survey)
-        return survey, payload, state
+        proved = None
+        if self._card_key is not None and payload:
+            tag = writable(self._frontend, self._again())
+            if isinstance(tag, Type4Writer):
+                tag.survey()
+                proved = tag.proves(self._card_key, encode_record(payload))
+        return survey, payload, state, proved
 
     def _write(self, target: Any, order: Write) -> tuple[Survey, bytes]:
         survey, state = self._fit(target, order)
@@ -210,6 +220,7 @@ def run(
     orders_are_file: bool = False,
     timeout_s: float | None = None,
     keys: MasterKeys | None = None,
+    card_key: bytes | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """The writing process: JSON lines on ``out`` until told to stop; its exit code.
@@ -227,7 +238,7 @@ def run(
         name = " ".join(part for part in (opened.vendor_name, opened.product_name) if part)
         process.tell(Ready("nfc", reference.path, name or reference.name))
         try:
-            return process.serve(NfcWriter(frontend, waits=process.waits, keys=keys))
+            return process.serve(NfcWriter(frontend, waits=process.waits, keys=keys, card_key=card_key))
         except OSError as error:
             raise EnvironmentFault(
                 "reader_gone", f"{reference.path} is gone: {error}", device=device
@@ -251,23 +262,34 @@ def run_with_files(
     master_key_file: Path | None = None,
     card_key_file: Path | None = None,
 ) -> int:
-    """As ``run``, with orders from a stream or a file and keys from their files; both are needed, or none.
+    """As ``run``, with orders from a stream or a file and keys from their files.
+
+    The card key alone is enough to look; both are needed to write chips that prove themselves.
 
     Raises EnvironmentFault ``file_unreadable``, and what ``read_master_keys`` raises.
     """
     keys = None
-    if master_key_file is not None or card_key_file is not None:
-        if master_key_file is None or card_key_file is None:
-            raise EnvironmentFault("card_key_missing", "--master-key-file and --card-key-file go together")
+    if master_key_file is not None:
+        if card_key_file is None:
+            raise EnvironmentFault("card_key_missing", "--master-key-file needs --card-key-file")
         keys = read_master_keys(master_key_file, card_key_file)
+    card_key = None if card_key_file is None else read_key_file(card_key_file)
     if not isinstance(orders, Path):
-        return run(device, out=out, orders=orders, timeout_s=timeout_s, keys=keys)
+        return run(device, out=out, orders=orders, timeout_s=timeout_s, keys=keys, card_key=card_key)
     try:
         opened = orders.open(encoding="utf-8")
     except OSError as fault:
         raise EnvironmentFault("file_unreadable", f"{orders}: {fault.strerror}") from fault
     with opened:
-        return run(device, out=out, orders=opened, orders_are_file=True, timeout_s=timeout_s, keys=keys)
+        return run(
+            device,
+            out=out,
+            orders=opened,
+            orders_are_file=True,
+            timeout_s=timeout_s,
+            keys=keys,
+            card_key=card_key,
+        )
 
 
 def _close(frontend: BudgetedFrontend, path: str) -> None:
@@ -349,8 +371,9 @@ class _Process:
             writer.wait_lifted()
             return encode_event(Lifted())
         if isinstance(order, Look):
-            survey, payload, state = writer.look()
-            return _line("chip", survey, payload, holds=state, capacity=survey.capacity, locked=survey.locked)
+            survey, payload, state, proved = writer.look()
+            more = {"holds": state, "capacity": survey.capacity, "locked": survey.locked}
+            return _line("chip", survey, payload, **more, proved=proved)
         survey, payload = writer.write(order)
         write_ms = round((self._clock() - began) * 1000, 1)
         return _line("written", survey, payload, lock=order.lock, write_ms=write_ms)

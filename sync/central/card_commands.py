@@ -24,12 +24,12 @@ CHALLENGED: Final = ("DESFire", "NTAG424")
 Add = Callable[..., argparse.ArgumentParser]
 
 
-def register(group: Any, add: Add) -> None:
-    """Adds the commands to ``kmc-central card``."""
-    one = add(group, "issue", _issue, "issue a holder's next card")
-    one.add_argument("holder", type=int, metavar="HOLDER_ID")
-    add_chip(one)
-    add_signer(one)
+def register(group: Any, add: Add) -> argparse.ArgumentParser:
+    """Adds the commands to ``kmc-central card``; answers the one that issues."""
+    issuing = add(group, "issue", issue_one, "issue a holder's next card, or cards for a list of holders")
+    issuing.add_argument("holder", type=int, nargs="?", metavar="HOLDER_ID")
+    add_chip(issuing)
+    add_signer(issuing)
     one = add(group, "replace", _replace, "take a card out of use and issue the next")
     one.add_argument("card_no")
     one.add_argument("--reason", choices=["lost", "stolen", "replaced"], default="replaced")
@@ -45,16 +45,12 @@ def register(group: Any, add: Add) -> None:
     one.add_argument("--limit", type=int, default=100)
     one = add(group, "history", _history, "what was done with a card, by whom, and whether they signed")
     one.add_argument("card_no")
+    return issuing
 
 
 def add_chip(parser: argparse.ArgumentParser) -> None:
     """The options that say what a card is made of."""
-    add_kind(parser)
     parser.add_argument("--uid", default="", help="the chip's UID in hex; made up in a demonstration")
-
-
-def add_kind(parser: argparse.ArgumentParser) -> None:
-    """The kind of chip, and what it must prove."""
     parser.add_argument("--chip", choices=CHIPS, default="NTAG215")
     parser.add_argument(
         "--grade", choices=GRADES, default="p1", help="the least a kiosk must have proved by the chip"
@@ -98,7 +94,8 @@ def told(made: IssuedCard) -> dict[str, Any]:
     }
 
 
-def _issue(central: Central, options: argparse.Namespace) -> Any:
+def issue_one(central: Central, options: argparse.Namespace) -> Any:
+    """``issue HOLDER_ID``."""
     return told(_issue_one(central, options, options.holder, "replaced"))
 
 

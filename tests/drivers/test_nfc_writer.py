@@ -102,14 +102,14 @@ def test_a_blank_chip_is_written_and_read_by_the_kiosk(
     nfc_field: VirtualField, writer: NfcWriter, chip: str, lock: Any
 ) -> None:
     nfc_field.put(blank(chip))
-    survey, payload, state = writer.look()
-    assert (survey.chip, survey.uid, payload, state) == (chip, UIDS[chip], b"", "empty")
+    survey, payload, state, proved = writer.look()
+    assert (survey.chip, survey.uid, payload, state, proved) == (chip, UIDS[chip], b"", "empty", None)
     assert survey.capacity >= len(encode_record(PAYLOAD))
     survey, payload = writer.write(order(chip, lock=lock))
     assert (survey.uid, payload) == (UIDS[chip], PAYLOAD)
     read = kiosk_reads(nfc_field)
     assert (read.payload, read.uid) == (PAYLOAD, UIDS[chip])
-    assert writer.look()[1:] == (PAYLOAD, "credential")
+    assert writer.look()[1:3] == (PAYLOAD, "credential")
     again = order(chip, OTHER, overwrite=True)
     if lock == "permanent":
         assert refusal(lambda: writer.write(again)) == "card_locked"

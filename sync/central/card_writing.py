@@ -1,0 +1,145 @@
+"""Writing a batch's chips one after another: look, bind to the UID, write, read back, verify.
+
+A chip is bound only once it was seen to be of the right kind, empty and large enough: binding is for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from kiosk.credential import verify
+from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
+from kiosk.values import CardRead, Grade, Medium
+from sync.central import card_batch
+from sync.central.accounts import Signer
+from sync.central.card_manifest import CardState, Manifest
+from sync.central.card_station import Seen, Station
+from sync.central.state import Central
+from sync.wire import from_base64
+
+LEAST_CAPACITY: Final = 204
+"""Bytes of an NDEF message with the longest credential that is issued; FeliCa Lite-S takes 208."""
+WAITED_OUT: Final = "reader_timeout"
+Tell = Callable[[str, CardState | None, str], None]
+"""Told of each step: its word, the card, and the message of a fault."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run of writing came to."""
+
+    verified: list[str] = field(default_factory=list)
+    """Card numbers."""
+    faults: dict[str, int] = field(default_factory=dict)
+    """How often each fault came."""
+
+
+def write_batch(
+    central: Central,
+    manifest: Manifest,
+    station: Station,
+    by: Signer | None,
+    tell: Tell,
+    *,
+    card_no: str = "",
+    overwrite: bool = False,
+    limit: int | None = None,
+) -> Outcome:
+    """Writes chips until every card has one, ``limit`` were written, or no chip came in time.
+
+    Each chip gets the card it is bound to already, else ``card_no``, else the next in order. Faults of cards
+    are told and the next chip is waited for; EnvironmentFault other than ``reader_timeout`` is raised.
+    """
+    outcome = Outcome()
+    while limit is None or len(outcome.verified) < limit:
+        waiting = _waiting(central, manifest, card_no)
+        if not waiting:
+            break
+        tell("lay", _next_free(waiting) or waiting[0], "")
+        try:
+            done = _write_one(central, manifest, station, waiting, by, tell, overwrite)
+            outcome.verified.append(done.card_no)
+        except (CardFault, OfficerFault) as fault:
+            outcome.faults[fault.code] = outcome.faults.get(fault.code, 0) + 1
+            tell(fault.code, None, fault.message)
+        except EnvironmentFault as fault:
+            if fault.code != WAITED_OUT:
+                raise
+            break
+        station.wait_lifted()
+    return outcome
+
+
+def _waiting(central: Central, manifest: Manifest, card_no: str) -> list[CardState]:
+    some = [one for one in manifest.open_cards() if one.is_issued and card_no in ("", one.card_no)]
+    in_use = card_batch.still_in_use(central, some)
+    return [one for one in some if one.card_no in in_use]
+
+
+def _next_free(waiting: list[CardState]) -> CardState | None:
+    return next((one for one in waiting if not one.uid), None)
+
+
+def _write_one(
+    central: Central,
+    manifest: Manifest,
+    station: Station,
+    waiting: list[CardState],
+    by: Signer | None,
+    tell: Tell,
+    overwrite: bool,
+) -> CardState:
+    seen = station.look()
+    one = next((card for card in waiting if card.uid == seen.uid.hex()), None)
+    if one is None:
+        one = _for_new_chip(manifest, seen, waiting, overwrite)
+        card_batch.bind(central, manifest, one, seen.uid, by)
+        tell("bound", one, "")
+    payload = from_base64(one.nfc)
+    personalise = Grade.of(manifest.grade) >= Grade.P2
+    back = station.write(
+        seen.uid,
+        manifest.chip,
+        payload,
+        # A chip that was bound here may hold what an earlier try left on it.
+        overwrite=overwrite,
+        lock=manifest.lock,
+        personalise=personalise,
+    )
+    if not one.written:
+        card_batch.note_written(manifest, one)
+        tell("written", one, "")
+    check(central, one, seen.uid, back)
+    card_batch.note_verified(central, manifest, one, by)
+    tell("verified", one, "")
+    return one
+
+
+def _for_new_chip(manifest: Manifest, seen: Seen, waiting: list[CardState], overwrite: bool) -> CardState:
+    """The card that this chip becomes. Raises CardFault for a chip that is not to be bound."""
+    if seen.chip != manifest.chip:
+        raise CardFault("card_wrong_kind", f"a {seen.chip}; the batch is of {manifest.chip}")
+    if seen.locked:
+        raise CardFault("card_locked", "the chip is read-only")
+    if seen.capacity < LEAST_CAPACITY:
+        raise CardFault("card_too_small", f"the chip takes {seen.capacity} bytes")
+    if any(one.uid == seen.uid.hex() for one in manifest.cards.values()):
+        raise CardFault("card_written", "this chip is a card of the batch already")
+    if seen.holds != "empty" and not overwrite:
+        code = "card_written" if seen.holds == "credential" else "card_foreign"
+        raise CardFault(code, "the chip holds something; --overwrite writes over it")
+    one = _next_free(waiting)
+    if one is None:
+        cards = ", ".join(card.card_no for card in waiting)
+        raise CardFault("card_wrong_chip", f"what is open is bound to other chips: {cards}")
+    return one
+
+
+def check(central: Central, one: CardState, uid: bytes, payload: bytes) -> None:
+    """Checks what was read back as a kiosk does. Raises CardFault as ``verify``, and ``card_differs``."""
+    read = CardRead(Medium.NFC, payload, uid)
+    verified = verify(read, central.ring.keyset, central.now(), Grade.P3)
+    if (verified.card_no, verified.issue_no) != (one.card_no, one.issue_no):
+        raise CardFault("card_differs", "another card's credential was read back")
