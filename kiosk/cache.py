@@ -49,6 +49,12 @@ def m002_lookups(db: Database) -> None:
     )
 
 
+@migrations()
+def m003_badges_and_old_cards(db: Database) -> None:
+    """Officers' badges, and cards from before this system."""
+    _make_tables(db)
+
+
 def _make_tables(db: Database) -> None:
     """The tables that are missing; some may have come with a snapshot."""
     there = {row[0] for row in db.conn.execute("SELECT name FROM sqlite_schema")}
@@ -101,6 +107,27 @@ class Guardianship:
     valid_from: str
     valid_until: str | None
     revoked_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """An officer's badge."""
+
+    badge_no: str
+    username: str
+    issue_no: int
+    required: bool
+    """Without it this officer does not sign in."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyCard:
+    """A card from before this system, bound to its holder."""
+
+    id: str
+    holder_id: int
+    state: str
+    """``active`` or ``revoked``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +315,21 @@ class Cache(DatabaseFile):
         """An officer by user name."""
         row = self.row(f"{_select('officer')} WHERE username = ?", username)
         return CachedOfficer(*row) if row else None
+
+    def badge(self, badge_no: str) -> Badge | None:
+        """An officer's badge by its number."""
+        row = self.row(f"{_select('badge')} WHERE badge_no = ?", badge_no)
+        return Badge(row[0], row[1], row[2], bool(row[3])) if row else None
+
+    def badge_of(self, username: str) -> Badge | None:
+        """An officer's badge by user name."""
+        row = self.row(f"{_select('badge')} WHERE username = ?", username)
+        return Badge(row[0], row[1], row[2], bool(row[3])) if row else None
+
+    def legacy_card(self, identity: str) -> LegacyCard | None:
+        """A card from before this system, by its ``legacy_id``."""
+        row = self.row(f"{_select('legacy_card')} WHERE id = ?", identity)
+        return LegacyCard(*row) if row else None
 
     def point_name(self, point_id: int) -> str:
         """The name of a service point; empty if unknown."""

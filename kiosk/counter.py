@@ -14,13 +14,15 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from kiosk import pickups, visits
+from kiosk import adopting, badges, pickups, visits
 from kiosk.acquiring import Acquiring
+from kiosk.adopting import OldCard
 from kiosk.cache import Cache
 from kiosk.cache_folder import DAMAGE_CODES, CacheFolder
+from kiosk.chip_proof import Challenges
 from kiosk.clock import Clock, unix_ms
 from kiosk.clock_assertion import assert_date
-from kiosk.credential import VerifiedCard, check_standing, verify
+from kiosk.credential import VerifiedCard, check_standing
 from kiosk.database import database_faults
 from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
 from kiosk.enrolment import Enrolment
@@ -32,6 +34,7 @@ from kiosk.looking_up import LookingUp
 from kiosk.officers import Officers
 from kiosk.pickups import PickupList
 from kiosk.ports import LookupWord, RightsSource, RightWord
+from kiosk.proving import Proving
 from kiosk.refusing import RECORDED_REFUSALS, record_refusal, refusal_of
 from kiosk.rights import Handing, dispense
 from kiosk.standing import Standing
@@ -66,6 +69,7 @@ class Counter:
         clock: Clock,
         *,
         rights: RightsSource | None = None,
+        challenges: Challenges | None = None,
         zone: str = "Asia/Jakarta",
         void_minutes: int = 10,
         officer_cache_days: int = 30,
@@ -77,7 +81,6 @@ class Counter:
         self._ledger = ledger
         self._caches = caches
         self._journal = journal
-        self._keyset = keyset
         self._clock = clock
         self._rights = rights
         self._void_minutes = void_minutes
@@ -89,6 +92,7 @@ class Counter:
         self._acquiring = Acquiring(journal, rights)
         self._looking_up = LookingUp(rights)
         self._pickups = PickupList(ledger, zone)
+        self._proving = Proving(ledger, keyset, challenges or Challenges())
         self._standing = Standing(home, ledger, clock, zone)
 
     def close(self) -> None:
@@ -111,7 +115,11 @@ class Counter:
         """
         self._acquiring.settle()
         now_s = int(self._standing.card_time().timestamp())
-        cache, card = self._caches.current(), verify(read, self._keyset(), now_s)
+        cache = self._caches.current()
+        try:
+            card = self._proving.verified(read, now_s)
+        except CardFault as fault:
+            card = adopting.trusted(cache, self._ledger, read, fault)
         standing, see = self._standing, partial(self._admit, cache, card, session)
         return self._looking_up.admit(cache, read, card, standing.online(), standing.now_ms(), see)
 
@@ -128,10 +136,12 @@ class Counter:
         self._require(session, cache)
         if not reason.strip():
             raise OfficerFault("reason_missing", "say why the card could not be read")
-        holder = cache.holder_by_card(card_no) if card_no.isascii() else None
+        holder, grade = cache.holder_by_card(card_no) if card_no.isascii() else None, Grade.TYPED
+        if holder is None:
+            holder, grade = adopting.holder_of_number(cache, self._ledger, card_no), Grade.LEGACY
         if holder is None:
             raise CardFault("card_unknown_holder", "no holder with this card number in the cache")
-        typed = VerifiedCard(card_no, holder.issue_no, Grade.TYPED, Medium.TYPED, 0, 0, b"")
+        typed = VerifiedCard(holder.card_no, holder.issue_no, grade, Medium.TYPED, 0, 0, b"")
         visit = self._admit(cache, typed, session)
         self._journal.append(
             lambda _: Draft(
@@ -148,6 +158,8 @@ class Counter:
         self, cache: Cache, card: VerifiedCard, session: OfficerSession | None, visit_id: str = ""
     ) -> Visit:
         holder = cache.holder_by_card(card.card_no)
+        if holder is None:
+            badges.check_no_badge(cache, card)
         check_standing(
             card,
             holder.issue_no if holder else None,
@@ -205,11 +217,29 @@ class Counter:
 
     # -- officers --
 
-    def sign_in(self, username: str, pin: str) -> OfficerSession:
-        """Signs an officer in. Raises OfficerFault as ``Officers.sign_in`` does."""
+    def adopt(self, card: OldCard, card_no: str, session: OfficerSession, *, identity_checked: bool) -> int:
+        """Binds a card from before this system to the holder with that card number; answers the holder's id.
+
+        Raises OfficerFault ``not_signed_in``, ``officer_ended`` and as ``adopting.adopt`` does.
+        """
         cache = self._caches.current()
+        self._require(session, cache)
+        adopt = adopting.adopt
+        return adopt(cache, self._ledger, self._journal, card, card_no, session, identity_checked).id
+
+    def sign_in(self, username: str, pin: str, badge: CardRead | None = None) -> OfficerSession:
+        """Signs an officer in, with the badge that was shown if one was.
+
+        Raises OfficerFault as ``Officers.sign_in`` does; CardFault for a badge that does not hold.
+        """
+        cache = self._caches.current()
+        shown = None
+        if badge is not None:
+            shown = self._proving.verified(badge, int(self._standing.card_time().timestamp()))
         synced_ms = unix_ms(self._standing.synced_at(cache))
-        session = self._officers.sign_in(cache, username, pin, synced_ms, self._standing.local_now().date())
+        session = self._officers.sign_in(
+            cache, username, pin, synced_ms, self._standing.local_now().date(), shown
+        )
         self._sessions.add(session)
         return session
 

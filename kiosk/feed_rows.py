@@ -29,11 +29,14 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "family": ("id", "at_point", "head_id", "head_point_id"),
     "officer": ("username", "name", "role", "point_id", "pin_hash", "valid_until"),
+    "badge": ("badge_no", "username", "issue_no", "required"),
+    "legacy_card": ("id", "holder_id", "state"),
 }  # fmt: skip
 """Columns of each kind of row, in the order of the wire.
 
 A ``family`` row stands in the bucket of each point where a member lives and the family's head does not: what
 the family may get is told at the head's point.
+A ``legacy_card`` is named by ``kiosk.legacy_cards.legacy_id``.
 """
 
 KEYS: Final[Mapping[str, int]] = {kind: 2 if kind in ("denied_card", "family") else 1 for kind in COLUMNS}
@@ -42,10 +45,10 @@ KEYS: Final[Mapping[str, int]] = {kind: 2 if kind in ("denied_card", "family") e
 _NUMBERS: Final = frozenset(
     (
         "version", "point_id", "issue_no", "keeper", "family_id", "child_id", "guardian_id", "quantity",
-        "spent", "last_point_id", "at_point", "head_id", "head_point_id",
+        "spent", "last_point_id", "at_point", "head_id", "head_point_id", "required", "holder_id",
     )
 )  # fmt: skip
-_TEXT_IDS: Final = ("kiosk", "program")
+_TEXT_IDS: Final = ("kiosk", "program", "legacy_card")
 _MAY_LACK: Final = frozenset(
     ("valid_until", "revoked_at", "last_at", "last_point_id", "last_ref", "family_id", "nik_hash", "since")
 )
@@ -59,6 +62,7 @@ INDEXES: Final[Mapping[str, Mapping[str, str]]] = {
     "holder": {"holder_card": "card_no", "holder_family": "family_id"},
     "entitlement": {"entitlement_subject": "subject"},
     "guardian": {"guardian_child": "child_id"},
+    "badge": {"badge_username": "username"},
 }
 """Indexes of a cache's tables: name and column."""
 

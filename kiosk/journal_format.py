@@ -30,12 +30,13 @@ RELEASE: Final = "release"
 KEY_ROLL: Final = "key_roll"
 STOCK: Final = "stock"
 CLOCK_ASSERTION: Final = "clock_assertion"
+NOTE: Final = "note"
 EVERY_RIGHT: Final = "*"
 """A release's right when a kiosk retires: all that its generation holds, up to the highest epoch."""
 TYPES: Final = frozenset(
     (
         DISPENSE, VOID, RELEASE, "refusal", "sign_in", "reveal", "reprint", "paper_dispense", STOCK,
-        CLOCK_ASSERTION, "approval", KEY_ROLL, "note",
+        CLOCK_ASSERTION, "approval", KEY_ROLL, NOTE,
     )
 )  # fmt: skip
 _MAX_INT: Final = 2**63 - 1

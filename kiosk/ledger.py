@@ -31,12 +31,14 @@ PICKUPS = "pickups"
 ACKNOWLEDGED = "acknowledged"
 OFFICER_DELAYS = "officer_delays"
 CARD_ISSUES = "card_issues"
+CARD_COUNTERS = "card_counters"
 SIGNING_KEYS = "signing_keys"
 ANCHOR = "anchor"
 USB_EXPORTS = "usb_exports"
 ASKED = "asked"
 STOCK = "stock"
 TOLERATED = "tolerated"
+ADOPTED_CARDS = "adopted_cards"
 
 migrations = Migrations("ledger")
 
@@ -159,6 +161,24 @@ def m005_grant_terms(db: Database) -> None:
     db.conn.executemany(
         f"UPDATE {RIGHTS} SET terms = ? WHERE right = ?",
         [(terms_in(bytes(grant)), right) for right, grant in known.fetchall()],
+    )
+
+
+@migrations()
+def m006_adopted_cards(db: Database) -> None:
+    """Cards from before this system that were bound to their holder here."""
+    db.conn.execute(
+        f"CREATE TABLE {ADOPTED_CARDS} (id TEXT PRIMARY KEY, holder_id INTEGER NOT NULL) WITHOUT ROWID"
+    )
+
+
+@migrations()
+def m007_card_counters(db: Database) -> None:
+    """The highest counter of the messages that each chip writes itself."""
+    db.conn.execute(
+        f"""CREATE TABLE {CARD_COUNTERS} (
+            card_no TEXT NOT NULL, issue_no INTEGER NOT NULL, counter INTEGER NOT NULL,
+            PRIMARY KEY (card_no, issue_no)) WITHOUT ROWID"""
     )
 
 

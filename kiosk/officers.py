@@ -6,8 +6,10 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
+from kiosk.badges import check_factor
 from kiosk.cache import Cache, CachedOfficer
 from kiosk.clock import Clock, from_unix_ms, unix_ms
+from kiosk.credential import VerifiedCard
 from kiosk.errors import OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.ledger import OFFICER_DELAYS, Ledger
@@ -34,12 +36,19 @@ class Officers:
         self._cached_days = cached_days
 
     def sign_in(
-        self, cache: Cache, username: str, pin: str, synced_at_ms: int, today: date
+        self,
+        cache: Cache,
+        username: str,
+        pin: str,
+        synced_at_ms: int,
+        today: date,
+        badge: VerifiedCard | None = None,
     ) -> OfficerSession:
-        """Signs an officer in and records it. ``today`` is the local date.
+        """Signs an officer in and records it. ``today`` is the local date, ``badge`` what was shown.
 
         Raises OfficerFault: ``locked_out`` (detail ``wait_s``), ``unknown_officer``, ``wrong_pin`` (detail
-        ``wait_s``), ``officer_stale`` (nothing was synced for too long), ``officer_ended``.
+        ``wait_s``), ``officer_stale`` (nothing was synced for too long), ``officer_ended``, and as
+        ``badges.check_factor`` does.
         """
         username = username.strip().lower()
         if not _USERNAME.fullmatch(username):
@@ -61,11 +70,18 @@ class Officers:
             raise OfficerFault("wrong_pin", "the PIN does not match", wait_s=self.wait_s(username))
         if _has_ended(officer, today):
             raise OfficerFault("officer_ended", "this officer's account has ended")
+        check_factor(cache, username, badge)
         session = OfficerSession(username, officer.name, officer.role, now.isoformat(timespec="seconds"))
 
         def signed_in(connection: Any) -> Draft:
             connection.execute(f"DELETE FROM {OFFICER_DELAYS} WHERE username = ?", (username,))
-            return Draft(type="sign_in", officer=username, detail={"role": officer.role})
+            return Draft(
+                type="sign_in",
+                officer=username,
+                card=badge.card_no if badge else "",
+                assurance=badge.grade.label if badge else "",
+                detail={"role": officer.role},
+            )
 
         self._journal.append(signed_in)
         return session

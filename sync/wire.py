@@ -353,5 +353,5 @@ hash_of_text = feed_rows.hash_of_text
 checksum_of = feed_rows.checksum_of
 
 CITY_KINDS: Final = ("agency", "point", "kiosk", "program", "denied_card", "keyset")
-POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right", "family")
-OFFICER_KINDS: Final = ("officer",)
+POINT_KINDS: Final = ("holder", "guardian", "entitlement", "right", "family", "legacy_card")
+OFFICER_KINDS: Final = ("officer", "badge")

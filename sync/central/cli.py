@@ -19,6 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.values import Mode
 from sync.central import (
+    adoption_commands,
+    card_batch_commands,
     card_commands,
     demo,
     feed_commands,
@@ -39,6 +41,7 @@ from sync.central.state import Central
 
 HOME_VARIABLE: Final = "KMC_HOME"
 DATABASE_VARIABLE: Final = "KMC_CENTRAL_DATABASE"
+BRANDING_PREFIX: Final = "KMC_BRANDING__"
 DEFAULT_PORT: Final = 8300
 Command = Callable[[Central, argparse.Namespace], Any]
 
@@ -95,6 +98,21 @@ def _serve(central: Central, options: argparse.Namespace) -> Any:
 
 def _demo(central: Central, _: argparse.Namespace) -> Any:
     return demo.fill(central)
+
+
+def _branding(options: argparse.Namespace) -> tuple[str, str]:
+    """The card's and the city's names, as ``[branding]`` of the data folder's settings has them."""
+    from config.load import load
+    from config.mistakes import SettingsFault
+
+    environment = {name: value for name, value in os.environ.items() if name.startswith(BRANDING_PREFIX)}
+    home = options.home or os.environ.get(HOME_VARIABLE)
+    try:
+        loaded = load(environment | ({HOME_VARIABLE: home} if home else {}))
+    except SettingsFault as fault:
+        mistakes = [mistake.as_json() for mistake in fault.mistakes]
+        raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
+    return loaded.settings.branding.card_name, loaded.settings.branding.city
 
 
 def _kiosk_add(central: Central, options: argparse.Namespace) -> Any:
@@ -211,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     add(commands, "status", _status, "how central stands")
 
     card = group("card", "cards")
-    card_commands.register(card, add)
+    card_batch_commands.register(card, add, card_commands.register(card, add), _branding)
 
     kiosk = group("kiosk", "kiosks")
     one = add(kiosk, "add", _kiosk_add, "register a kiosk")
@@ -237,6 +255,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_page(add(officer, "list", _officer_list, "list officers"), officer_rows.PAGE)
     one = add(officer, "set-pin", _officer_set_pin, "give an officer a PIN, from a prompt or stdin")
     one.add_argument("username")
+
+    adoption_commands.register(card, officer, add)
 
     rights_commands.register(add, group, commands)
 

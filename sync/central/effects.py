@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from kiosk.journal_format import DISPENSE, RELEASE, VOID, Record, pickup_ref
-from sync.central import flags, kiosk_rows, merging, orders, placement, right_rows, rights, stock
+from kiosk.journal_format import DISPENSE, NOTE, RELEASE, VOID, Record, pickup_ref
+from kiosk.legacy_cards import ADOPTED
+from sync.central import adoptions, flags, kiosk_rows, merging, orders, placement, right_rows, rights, stock
 from sync.central.acquire import WANTED_S
 from sync.central.bulk import insert_rows, rows_with
 from sync.central.earlier_grants import EarlierGrants
@@ -82,6 +83,8 @@ class Effects:
         elif record.type == STOCK and not branch:
             called = pickup_ref(record.kiosk, record.gen, record.seq)
             self._slices.apply(record, called, self.open_case)
+        elif record.type == NOTE and not branch and record.detail.get("what") == ADOPTED:
+            adoptions.take(self._connection, self.changes, record, self._now, self.open_case)
 
     def tell_unread(self, item: Checked, branch: str) -> None:
         """Opens a case for a record that names a right and cannot be interpreted: it may be a hand-out."""

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from kiosk.errors import OfficerFault
-from sync.central import import_rows, merging, placement, right_rows
+from sync.central import adoptions, import_rows, merging, placement, right_rows
 from sync.central.cards import today
 from sync.central.entitlement_past import note_replaced
 from sync.central.feed import FeedChanges
@@ -77,6 +77,7 @@ def _merge(central: Central, keep: int, gone: int, now: int, connection: Connect
     cards = _retire_cards(connection, changes, gone, today(central).isoformat())
     connection.execute(update(holder).where(holder.c.id == gone).values(status="blocked"))
     import_rows.tell_holders(connection, changes, central.keys.nik, [gone])
+    adoptions.hand_on(connection, changes, keep, gone)
     moved = _move_entitlements(connection, changes, keep, gone, people[gone].point_id, now)
     _move_guardians(connection, changes, keep, gone)
     joined = _join_rights(connection, changes, recalls, keep, gone, move_id, now, kiosks)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, tuple_, update
 
-from sync.central import placement
+from sync.central import adoptions, placement
 from sync.central.feed import FeedChanges
 from sync.central.models import card, entitlement, guardian, holder, officer
 from sync.wire import CITY, FEED_COLUMNS, officer_bucket, point_bucket
@@ -53,7 +53,9 @@ def nik_hash(key: bytes, nik: str) -> str:
 
 def tell_holders(connection: Connection, changes: FeedChanges, nik_key: bytes, ids: Iterable[int]) -> None:
     """Puts holders in their points' buckets as they stand now."""
+    points: dict[int, int] = {}
     for row in _by(connection, holder, "id", ids):
+        points[row["id"]] = row["point_id"]
         changes.put(
             point_bucket(row["point_id"]),
             "holder",
@@ -70,6 +72,7 @@ def tell_holders(connection: Connection, changes: FeedChanges, nik_key: bytes, i
                 row["status"],
             ),
         )
+    adoptions.tell_of_holders(connection, changes, points)
 
 
 def tell_guardians(connection: Connection, changes: FeedChanges, children: Iterable[int]) -> None:
@@ -118,6 +121,7 @@ def drop_moved(connection: Connection, changes: FeedChanges, rows: Sequence[Mapp
         for row in _by(connection, holder, "id", coming)
         if row["point_id"] != coming[row["id"]]["point_id"]
     ]
+    adoptions.drop_of_holders(connection, changes, {row["id"]: row["point_id"] for row in moved})
     subjects = {f"h{row['id']}" for row in moved} | {f"f{row['family_id']}" for row in moved}
     homes = placement.home_points(connection, subjects)
     for row in moved:

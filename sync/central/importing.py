@@ -13,7 +13,16 @@ from kiosk.errors import OfficerFault
 from kiosk.officer_pin import hash_pin
 from kiosk.program import Program
 from kiosk.values import Mode
-from sync.central import families, holder_merge, import_rows, kiosk_rows, mode_change, placement, programs
+from sync.central import (
+    families,
+    holder_merge,
+    import_rows,
+    kiosk_rows,
+    mode_change,
+    officer_badges,
+    placement,
+    programs,
+)
 from sync.central.entitlement_past import note_replaced
 from sync.central.feed import FeedChanges
 from sync.central.import_checks import Known, Unresolved, accept
@@ -318,7 +327,9 @@ def put_officer(connection: Connection, changes: FeedChanges, row: dict[str, Any
     import_rows.upsert(connection, officer, [{**row, "pin_hash": kept}])
     if before and before.point_id != row["point_id"]:
         changes.drop(officer_bucket(before.point_id), "officer", (row["username"],))
+        officer_badges.drop(connection, changes, row["username"], before.point_id)
     import_rows.tell_officer(connection, changes, row["username"])
+    officer_badges.tell(connection, changes, row["username"])
 
 
 def _pin_hash(central: Central, one: Officer) -> str:

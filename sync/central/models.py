@@ -8,7 +8,7 @@ The tables stand in ``sync.central.tables``, by subject; who uses them takes the
 
 from __future__ import annotations
 
-from sync.central.tables.cards import card, card_act
+from sync.central.tables.cards import badge, card, card_act, legacy_card
 from sync.central.tables.feed import bucket, feed, follow, lookup
 from sync.central.tables.journals import case, journal, journal_branch, journal_private, pickup
 from sync.central.tables.kiosks import (
@@ -33,6 +33,7 @@ __all__ = [
     "account",
     "agency",
     "approval",
+    "badge",
     "bucket",
     "card",
     "card_act",
@@ -54,6 +55,7 @@ __all__ = [
     "kiosk_key",
     "kiosk_order",
     "kiosk_report",
+    "legacy_card",
     "lookup",
     "meta",
     "metadata",

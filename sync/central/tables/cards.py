@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
 
 from sync.central.tables.metadata import metadata
 
@@ -45,4 +45,38 @@ card_act = Table(
     Column("signed", LargeBinary, nullable=False),
     Index("card_act_card", "card_no", "at"),
     Index("card_act_batch", "batch", "card_no"),
+)
+
+badge = Table(
+    "badge",
+    metadata,
+    # An officer's badge; its number names no holder.
+    Column("username", String(32), primary_key=True),
+    Column("badge_no", String(40), nullable=False, unique=True),
+    Column("issue_no", Integer, nullable=False),
+    # Without it the officer does not sign in.
+    Column("required", Boolean, nullable=False),
+    Column("chip", String(16), nullable=False),
+    # Of the chip, in hex.
+    Column("uid", String(20), nullable=False),
+    Column("issued", String(10), nullable=False),
+    Column("valid_until", String(10), nullable=False),
+    Column("least_grade", String(8), nullable=False),
+)
+
+legacy_card = Table(
+    "legacy_card",
+    metadata,
+    # A card from before this system, by `kiosk.legacy_cards.legacy_id`.
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("holder_id", BigInteger, nullable=False),
+    # active, revoked
+    Column("state", String(8), nullable=False),
+    # The note that bound it, such as IRM1-0421; empty if it was bound at central.
+    Column("ref", String(40), nullable=False),
+    # The officer's user name, or the account.
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("legacy_card_holder", "holder_id"),
 )
