@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,6 +11,8 @@ from typing import Any
 
 from drivers.reader import DeviceReference, Kind, ReaderConnection
 from kiosk.errors import EnvironmentFault
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,11 @@ class Make:
 _NFCPY = Make("drivers.nfc_reader", "NfcConnection")
 _PCSC = Make("drivers.pcsc_reader", "PcscConnection")
 _CAMERA = Make("drivers.makes", "open_camera")
+_SCANNER = Make("drivers.scanner_reader", "ScannerConnection")
 
 MAKES: Mapping[Kind, Mapping[str, Make]] = {
     "nfc": {"usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY, "pcsc": _PCSC},
-    "qr": {"": _CAMERA},
+    "qr": {"": _CAMERA, "serial": _SCANNER, "evdev": _SCANNER},
 }
 """By kind and name: ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:127.0.0.1:5000``,
 ``pcsc:ACS ACR1252``. The one without a name is for paths that name no make, such as a camera's number, file
@@ -39,6 +44,26 @@ or address."""
 
 ANY_NFC = "usb"
 """What an empty path of an NFC reader means: the first supported one on USB."""
+
+
+_CONTACTLESS = re.compile(r"PICC|\bCL\b|Contactless|FeliCa|PaSoRi|NFC", re.IGNORECASE)
+"""How the makers name the contactless slot of a PC/SC reader; a slot for contact cards is of no use here."""
+
+
+def find_nfc() -> str:
+    """Path of an NFC reader that is plugged in, by its kind rather than its place; empty if there is none."""
+    from drivers.nfc_devices import find_devices
+
+    if find_devices():
+        return ANY_NFC
+    try:
+        from drivers.pcsc_reader import find_readers
+
+        slots = find_readers()
+    except (EnvironmentFault, ImportError) as error:
+        _log.info("no PC/SC: %s", error)
+        return ""
+    return next((slot.path for slot in slots if _CONTACTLESS.search(slot.name)), "")
 
 
 def open_camera(reference: DeviceReference) -> ReaderConnection:

@@ -6,19 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 import nfc.clf
 
 from drivers import nfc_feedback, nfc_radio
-from drivers.chip_prover import Prover, read_key_file
+from drivers.chip_prover import Prover
 from drivers.chips.identify import Chip, Family
 from drivers.chips.ndef import credential_payload
 from drivers.chips.originality import NXP_KEYS, PublicKey, is_original
-from drivers.lines import EXIT_GONE, encode_event, serve
-from drivers.makes import connect
 from drivers.nfc_budget import TAP_BUDGET_S, BudgetedFrontend
 from drivers.nfc_devices import find_device, open_device, reset_device
 from drivers.nfc_tags import identify, read_content
@@ -26,7 +23,6 @@ from drivers.reader import (
     DeviceReference,
     Faulted,
     FeedbackWhat,
-    Gone,
     Health,
     Lifted,
     PollEvent,
@@ -297,30 +293,3 @@ class NfcConnection:
 
 def _unreadable(error: Exception, message: str, chip: str = "") -> CardFault:
     return CardFault("card_unreadable", message, chip=chip, error=type(error).__name__)
-
-
-def run(
-    device: str,
-    *,
-    once: bool = False,
-    timeout_s: float | None = None,
-    out: TextIO,
-    commands: TextIO | None,
-    card_key_file: Path | None = None,
-    **options: Any,
-) -> int:
-    """The NFC reader process: JSON lines on ``out`` until told to stop; its exit code (see ``serve``).
-
-    ``device`` is a path of any make (``drivers.makes``), such as ``usb:072f:2200``; empty means any on USB.
-    ``card_key_file`` holds the key by which chips prove themselves; without one they are only read.
-    ``options`` are the make's own, such as ``reset`` of readers by nfcpy.
-    """
-    try:
-        if card_key_file is not None:
-            options["prover"] = Prover(read_key_file(card_key_file))
-        connection = connect(device, **options)
-    except EnvironmentFault as fault:
-        out.write(encode_event(Gone(fault)))
-        out.flush()
-        return EXIT_GONE
-    return serve(connection, out, commands, once, timeout_s, waits=timeout_s is None)

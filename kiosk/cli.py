@@ -120,7 +120,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
 def run_read_nfc(arguments: argparse.Namespace) -> int:
     """``read nfc``: JSON lines whatever ``--json`` says."""
     from drivers.chip_prover import find_key_file
-    from drivers.nfc_reader import run
+    from drivers.nfc_process import run
 
     loaded = settings_or_fault()
     device = device_to_read(loaded, "nfc", arguments.device)

@@ -1,4 +1,4 @@
-"""A device that is not there yet: waited for in its reader process, looked for when something is plugged in."""
+"""A device that is not there yet: waited for in its reader process, looked for at each arrival."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from drivers.commands import CommandLines
 from drivers.hotplug import LOOK_EVERY_S, UdevArrivals, enter_when_there
 from drivers.lines import EXIT_OK
-from drivers.nfc_reader import run
+from drivers.nfc_process import run
 from drivers.reader import (
     DeviceReference,
     FeedbackWhat,

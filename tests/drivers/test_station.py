@@ -255,7 +255,7 @@ def test_the_command_ends_with_the_process_that_started_it(tmp_path: Path) -> No
 
 
 READER = (
-    "import sys\nfrom drivers.nfc_reader import run\n"
+    "import sys\nfrom drivers.nfc_process import run\n"
     "sys.exit(run(sys.argv[1], once='--once' in sys.argv, timeout_s=float(sys.argv[2]) or None,"
     " out=sys.stdout, commands=sys.stdin))\n"
 )
