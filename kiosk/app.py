@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded
-from drivers.commands import Feedback
+from drivers.commands import Challenge, Feedback
 from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
+from kiosk.chip_proof import Challenges
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.first_read import FirstRead
 from kiosk.values import CardRead, Mode
@@ -64,10 +65,9 @@ def find_real(kind: str) -> str:
     A reader is named by its kind alone, so that it is found again wherever it is plugged in next.
     """
     if kind == "nfc":
-        from drivers.makes import ANY_NFC
-        from drivers.nfc_devices import find_devices
+        from drivers.makes import find_nfc
 
-        return ANY_NFC if find_devices() else ""
+        return find_nfc()
     from drivers.camera_devices import find_cameras
 
     return next((camera.path for camera in find_cameras()), "")
@@ -88,9 +88,13 @@ def reader_words(loaded: Loaded) -> dict[str, list[str]]:
     readers = loaded.settings.readers
     found: dict[str, list[str]] = {}
     if readers.nfc.enabled:
+        from drivers.chip_prover import find_key_file
+
+        key_file = find_key_file(loaded.settings.cards.key_file)
         devices = readers.nfc.devices
         for number, device in enumerate(devices, 1):
             named = ["--device", device] if len(devices) > 1 else []
+            named += ["--card-key-file", str(key_file)] if key_file is not None else []
             found["nfc" if number == 1 else f"nfc:{number}"] = ["read", "nfc", *named]
     if readers.qr.enabled:
         found["qr"] = ["read", "qr"]
@@ -113,6 +117,8 @@ class Processes:
         self._station: ProcessSupervisor[SyncLine] | None = None
         self._readers: dict[str, ReaderSupervisor] = {}
         self._sync: ProcessSupervisor[SyncLine] | None = None
+        self.challenges = Challenges()
+        """What the readers were given to have signed."""
 
     def start_readers(self) -> None:
         """Starts the readers; none is waited for but the station, which they look for."""
@@ -121,12 +127,19 @@ class Processes:
         if virtual_allowed(self._loaded) and any(not find_real(kind) for kind in enabled):
             self._start_station()
         for name, words in reader_words(self._loaded).items():
-            self._readers[name] = ReaderSupervisor(
+            reader = self._readers[name] = ReaderSupervisor(
                 [*COMMAND, *words],
-                _HandOn(name, self._on_reader),
+                _HandOn(name, self._take),
                 after_hang=("--reset",) if name.startswith("nfc") else (),
-                environment=_environment(self._loaded),
-            ).start()
+                environment=_reader_environment(self._loaded),
+            )
+            reader.start()
+
+    def _take(self, name: str, event: ReaderEvent) -> None:
+        """Hands an event on; a reader of chips always has a challenge for the next one that can sign."""
+        if name.startswith("nfc") and isinstance(event, (Ready, CardRead)):
+            self._readers[name].send(Challenge(self.challenges.new(name)))
+        self._on_reader(name, event)
 
     def start_sync(self) -> None:
         """Starts the sync process."""
@@ -202,6 +215,13 @@ def _parse_line(line: bytes) -> SyncLine:
 
 def _environment(loaded: Loaded) -> dict[str, str]:
     return {**os.environ, "KMC_HOME": str(loaded.home)}
+
+
+def _reader_environment(loaded: Loaded) -> dict[str, str]:
+    """Without the service's credentials: a reader is told the file of its one key, and of no other."""
+    given = _environment(loaded)
+    given.pop("CREDENTIALS_DIRECTORY", None)
+    return given
 
 
 class OneAtATime:
@@ -363,6 +383,7 @@ def run(
         return home.counter(
             clock,
             rights=rights,
+            challenges=processes.challenges,
             zone=loaded.settings.zone,
             void_minutes=limits.void_minutes,
             officer_cache_days=limits.officer_cache_days,

@@ -17,8 +17,8 @@ from kiosk.keyset import KeySet
 from kiosk.values import CardRead, ChipProof, Grade, Medium
 
 CHALLENGE_BYTES = 16
-MOST_OPEN = 8
-"""Challenges that may be answered at one time; a reader uses the newest, which may cross one on its way."""
+MOST_OPEN = 4
+"""Challenges of one reader that may be answered; it uses the newest, which may cross an answer on its way."""
 
 
 class Challenges:
@@ -26,22 +26,23 @@ class Challenges:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: list[bytes] = []
+        self._open: dict[str, list[bytes]] = {}
 
-    def new(self) -> bytes:
-        """CHALLENGE_BYTES fresh random bytes; the oldest of more than MOST_OPEN is forgotten."""
+    def new(self, reader: str = "") -> bytes:
+        """CHALLENGE_BYTES fresh random bytes for a reader; its oldest of more than MOST_OPEN is forgotten."""
         value = secrets.token_bytes(CHALLENGE_BYTES)
         with self._lock:
-            self._open = [*self._open, value][-MOST_OPEN:]
+            self._open[reader] = [*self._open.get(reader, []), value][-MOST_OPEN:]
         return value
 
     def spend(self, value: bytes) -> bool:
         """True if this challenge was given out and not answered before; it is used up by that."""
         with self._lock:
-            if value not in self._open:
-                return False
-            self._open.remove(value)
-            return True
+            for values in self._open.values():
+                if value in values:
+                    values.remove(value)
+                    return True
+        return False
 
 
 def grade_of(read: CardRead, keyset: KeySet, challenges: Challenges, now: int) -> Grade:

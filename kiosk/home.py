@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import distrust, enrolment, keystore, rollback
 from kiosk.cache_folder import CacheFolder
+from kiosk.chip_proof import Challenges
 from kiosk.clock import Clock
 from kiosk.clock_assertion import AssertedClock
 from kiosk.counter import Counter
@@ -130,6 +131,7 @@ class Home:
         clock: Clock,
         *,
         rights: RightsSource | None = None,
+        challenges: Challenges | None = None,
         zone: str = "Asia/Jakarta",
         void_minutes: int = 10,
         officer_cache_days: int = 30,
@@ -152,6 +154,7 @@ class Home:
             self.keys.officer_pepper,
             asserted,
             rights=rights,
+            challenges=challenges,
             zone=zone,
             void_minutes=void_minutes,
             officer_cache_days=officer_cache_days,

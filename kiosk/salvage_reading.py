@@ -12,6 +12,7 @@ from kiosk.errors import EnvironmentFault
 from kiosk.ledger import (
     ACKNOWLEDGED,
     ANCHOR,
+    CARD_COUNTERS,
     CARD_ISSUES,
     JOURNAL,
     JOURNAL_PRIVATE,
@@ -39,6 +40,7 @@ class Found:
     shown: dict[str, bool] = field(default_factory=dict)
     """By a pickup's reference."""
     card_issues: dict[str, int] = field(default_factory=dict)
+    card_counters: list[tuple[Any, ...]] = field(default_factory=list)
     delays: list[tuple[Any, ...]] = field(default_factory=list)
 
 
@@ -60,6 +62,7 @@ def read_found(path: Path, key: bytes) -> Found:
             found.acknowledged[gen] = acked_seq, durable_seq, head
         found.anchors = {gen: bytes(data) for gen, data in reader.all_of(ANCHOR, "gen, signature")}
         found.card_issues = dict(reader.all_of(CARD_ISSUES, "card_no, issue_no"))
+        found.card_counters = list(reader.all_of(CARD_COUNTERS, "card_no, issue_no, counter"))
         found.delays = list(reader.all_of(OFFICER_DELAYS, "username, failures, wall_ms, mono_ms, boot_id"))
     finally:
         reader.close()

@@ -25,6 +25,7 @@ from kiosk.journal_format import (
 from kiosk.ledger import (
     ACKNOWLEDGED,
     ANCHOR,
+    CARD_COUNTERS,
     CARD_ISSUES,
     JOURNAL,
     JOURNAL_PRIVATE,
@@ -60,6 +61,9 @@ def keep(connection: Any, enrolled: Enrolment, publics: list[bytes], found: Foun
     ]
     connection.executemany(
         f"INSERT INTO {CARD_ISSUES} (card_no, issue_no) VALUES (?, ?)", found.card_issues.items()
+    )
+    connection.executemany(
+        f"INSERT INTO {CARD_COUNTERS} (card_no, issue_no, counter) VALUES (?, ?, ?)", found.card_counters
     )
     connection.executemany(
         f"""INSERT INTO {OFFICER_DELAYS} (username, failures, wall_ms, mono_ms, boot_id)
