@@ -125,12 +125,15 @@ def good_read(good: Good, data: bytes | None = None) -> CardRead:
     return CardRead(Medium.QR, credential.to_qr(data).encode("ascii"))
 
 
-def changes(seed: int, count: int) -> Iterator[Change]:
-    """``count`` changes: in turn one of bytes, and one of CBOR written anew or signed by a wrong key."""
+def changes(seed: int) -> Iterator[Change]:
+    """Changes without end: in turn one of bytes, and one of CBOR written anew or signed by a wrong key.
+
+    A few of bytes leave the credential as it is: two edits that undo each other, bits that deflate ignores.
+    """
     number = 0
-    while number < count:
+    while True:
         random = Random(f"{seed}/{number // PER_SEED}")
-        for _ in range(min(PER_SEED, count - number)):
+        for _ in range(PER_SEED):
             good = random.choice(GOODS)
             ways = _REWRITTEN if number % 2 else _BYTES
             name = random.choice(list(ways))

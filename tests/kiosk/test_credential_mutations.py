@@ -220,14 +220,16 @@ def message(payload: bytes, signature: bytes) -> bytes:
 
 
 def refuse_all(seed: int, count: int) -> Counter[str]:
-    """Every change is refused; how often by which code. What means nothing (deflate's spare bits) is told."""
+    """So many changes are refused; how often by which code. What changed nothing is told and not counted."""
     found: Counter[str] = Counter()
-    for change in changes(seed, count):
+    for change in changes(seed):
         code = outcome(change.read)
         if code == "ok":
             assert same_credential(change.read), f"accepted: {change.how}"
             code = "the same credential"
         found[code] += 1
+        if found.total() - found["the same credential"] == count:
+            break
     return found
 
 
@@ -260,6 +262,5 @@ def test_a_million_changes_are_refused(seed: int, capsys: pytest.CaptureFixture[
     """Twenty times fifty thousand, none of them the same."""
     started = time.process_time()
     found = refuse_all(seed, 50_000)
-    assert found.total() == 50_000
     with capsys.disabled():
         print(f"\nseed {seed}: {time.process_time() - started:.0f} s of processor time, {dict(found)}")
