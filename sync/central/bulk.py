@@ -1,6 +1,6 @@
 """Many rows in one statement, past the building of one statement for each row that costs most of a push.
 
-SQLite gets statements of _TOGETHER rows: its driver lets other threads in at each statement, and a writer who
+SQLite gets statements of up to _TOGETHER rows: its driver lets other threads in at each statement, and who
 had to win the interpreter back for every row would hold the database for seconds while other pushes compute.
 PostgreSQL gets COPY for new rows and, for changed ones, an UPDATE from arrays; distributed engines run both.
 """
@@ -28,13 +28,10 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return
     names = tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        whole = len(rows) - len(rows) % _TOGETHER
-        for start in range(0, whole, _TOGETHER):
+        for start in range(0, len(rows), _TOGETHER):
             some = rows[start : start + _TOGETHER]
             values = tuple([row[name] for row in some for name in names])
-            connection.exec_driver_sql(_insert_sql(table, names, _TOGETHER), values)
-        if rest := [tuple([row[name] for name in names]) for row in rows[whole:]]:
-            connection.exec_driver_sql(_insert_sql(table, names, 1), rest)
+            connection.exec_driver_sql(_insert_sql(table, names, len(some)), values)
         return
     cursor = connection.connection.cursor()
     try:
@@ -88,13 +85,10 @@ def update_rows(
         return
     names = tuple(name for name in rows[0] if name not in keys) + tuple(keys)
     if connection.dialect.name == "sqlite":
-        whole = len(rows) - len(rows) % _TOGETHER
-        for start in range(0, whole, _TOGETHER):
+        for start in range(0, len(rows), _TOGETHER):
             some = rows[start : start + _TOGETHER]
             flat = tuple([row[name] for row in some for name in names])
-            connection.exec_driver_sql(_update_sql(table, names, tuple(keys), _TOGETHER), flat)
-        if rest := [tuple([row[name] for name in names]) for row in rows[whole:]]:
-            connection.exec_driver_sql(_update_sql(table, names, tuple(keys), 1), rest)
+            connection.exec_driver_sql(_update_sql(table, names, tuple(keys), len(some)), flat)
         return
     columns = tuple([row[name] for row in rows] for name in names)
     connection.exec_driver_sql(_update_sql(table, names, tuple(keys), 0), columns)
@@ -114,7 +108,7 @@ def _select_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], is_
     return f"SELECT found.* FROM {listed}, LATERAL ({where} = wanted.sought OFFSET 0) AS found"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _insert_sql(table: Table, names: tuple[str, ...], count: int) -> str:
     return f'INSERT INTO "{table.name}" ({_quoted(names)}) VALUES {_marks(len(names), count)}'
 
@@ -124,7 +118,7 @@ def _copy_sql(table: Table, names: tuple[str, ...]) -> bytes:
     return f'COPY "{table.name}" ({_quoted(names)}) FROM STDIN'.encode()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _update_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], count: int) -> str:
     """For PostgreSQL's arrays if ``count`` is 0, else for as many rows of SQLite."""
     changed = names[: -len(keys)]

@@ -37,19 +37,15 @@ class Database:
     def __init__(self, url: str, pool_size: int = 20) -> None:
         """Opens ``url`` (``sqlite:///…`` or ``postgresql+psycopg://…``); connects at first use."""
         parsed = make_url(url)
+        # The connection used last first: its pages and its prepared statements are still there.
+        pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 20, "pool_use_lifo": True}
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.url = url
         if self.is_sqlite:
-            self.engine = create_engine(parsed, pool_size=pool_size, max_overflow=20)
+            self.engine = create_engine(parsed, **pool)
             event.listen(self.engine, "connect", _set_pragmas)
         else:
-            self.engine = create_engine(
-                parsed,
-                pool_size=pool_size,
-                max_overflow=20,
-                isolation_level="SERIALIZABLE",
-                pool_pre_ping=True,
-            )
+            self.engine = create_engine(parsed, isolation_level="SERIALIZABLE", pool_pre_ping=True, **pool)
         self._after_write: list[Callable[[], None]] = []
         self._turns = Turns()
 

@@ -153,7 +153,11 @@ def _ensure_some(central: Central, subjects: list[str], now: int, connection: Co
 def _grant_free(central: Central, now: int) -> int:
     total = 0
     free_there = _free_at(kiosk.c.point_id, now, 1).order_by(None).limit(None).correlate(kiosk)
+    before = kiosk.alias("before")
+    is_second = select(before.c.id).where(before.c.keeper, before.c.point_id == kiosk.c.point_id)
+    is_second = is_second.where(before.c.id < kiosk.c.id).correlate(kiosk)
     query = select(kiosk.c.id).where(kiosk.c.keeper, kiosk.c.state == ACTIVE, kiosk.c.gen > 0)
+    query = query.where(~is_second.exists())
     with central.database.read() as connection:
         keepers = list(connection.execute(query.where(free_there.exists()).order_by(kiosk.c.id)).scalars())
     for keeper_id in keepers:

@@ -110,7 +110,7 @@ class Kiosks:
             current = (kiosk_gen.c.kiosk == kiosk.c.id) & (kiosk_gen.c.gen == kiosk.c.gen)
             query = query.select_from(kiosk.outerjoin(kiosk_gen, current))
         self.by_id: dict[str, Kiosk] = {
-            row[0]: Kiosk._make(row) for row in connection.execute(query.order_by(kiosk.c.id))
+            row[0]: Kiosk._make(row) for row in connection.execute(query.order_by(kiosk.c.id)).all()
         }
         self._keepers: dict[int, Kiosk] = {}
         for found in self.by_id.values():

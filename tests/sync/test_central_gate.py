@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -19,18 +19,16 @@ from sync.central.poll import Hub
 from sync.central.state import Central
 from sync.signature import MAX_SKEW_S, new_nonce, open_answer
 from sync.wire import ANSWER_HEADER, MAX_BODY_BYTES, MAX_RECORDS
-from tests.sync.central_side import RICE, START, Clock, PlainKiosk, new_central
+from tests.sync.central_side import RICE, START, Clock, PlainKiosk
 
 pytestmark = pytest.mark.anyio
 POLL = {"gen": 1}
 
 
-@pytest.fixture
-def central(tmp_path: Path, clock: Clock) -> Iterator[Central]:
+@pytest.fixture(params=["sqlite"])
+def database_kind(request: pytest.FixtureRequest) -> str:
     """What the door does is the same on every database."""
-    made = new_central(tmp_path / "central", f"sqlite:///{tmp_path}/central.db", clock)
-    yield made
-    made.close()
+    return str(request.param)
 
 
 def told(response: httpx.Response) -> tuple[int, str]:
@@ -90,6 +88,37 @@ async def test_a_replayed_request_is_refused(keeper: PlainKiosk) -> None:
     response = await keeper.send("POST", "/v1/poll", POLL, nonce=nonce)
     assert told(response) == (401, "replayed")
     keeper.check_seal(response)
+
+
+async def test_a_replayed_push_is_refused(keeper: PlainKiosk) -> None:
+    """Also one that was refused the first time, and so was never taken in."""
+    keeper.note()
+    unknown = keeper.body(1) | {"gen": 9}
+    for body, first in ((keeper.body(1), 200), (unknown, 404), ({"gen": 1}, 422)):
+        nonce = new_nonce()
+        assert (await keeper.send("POST", "/v1/journal", body, nonce=nonce)).status_code == first
+        response = await keeper.send("POST", "/v1/journal", body, nonce=nonce)
+        assert told(response) == (401, "replayed")
+        keeper.check_seal(response)
+        response = await keeper.send("POST", "/v1/poll", POLL, nonce=nonce)
+        assert told(response) == (401, "replayed")
+
+
+async def test_a_push_and_its_nonce_are_one_transaction(
+    central: Central, keeper: PlainKiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper.note()
+    writes = 0
+    write = central.database.write
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(central.database, "write", counted)
+    assert (await keeper.push()).acked_seq == 1
+    assert writes == 1
 
 
 async def test_a_nonce_belongs_to_one_key(keeper: PlainKiosk, second: PlainKiosk) -> None:
