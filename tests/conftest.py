@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -91,20 +91,36 @@ def x_display(request: pytest.FixtureRequest) -> str:
     return opened.name
 
 
+@pytest.fixture(scope="session")
+def postgres_cluster(request: pytest.FixtureRequest) -> Callable[[], postgres.Cluster]:
+    """The PostgreSQL of this run; started when it is asked for."""
+
+    def started() -> postgres.Cluster:
+        if postgres.programs() is None:
+            pytest.skip("PostgreSQL is missing: apt-get install postgresql")
+        cluster = request.config.stash[_POSTGRES]
+        cluster.start()
+        return cluster
+
+    return started
+
+
 @pytest.fixture
-def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_url(postgres_cluster: Callable[[], postgres.Cluster]) -> Iterator[str]:
     """SQLAlchemy's URL of a new, empty database on a PostgreSQL that this run started."""
-    if postgres.programs() is None:
-        pytest.skip("PostgreSQL is missing: apt-get install postgresql")
-    cluster = request.config.stash[_POSTGRES]
-    cluster.start()
-    with cluster.database() as url:
+    with postgres_cluster().database() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def central_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """SQLAlchemy's URL of a new, empty database of each kind that central supports."""
-    if request.param == "sqlite":
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database that central supports."""
+    return str(request.param)
+
+
+@pytest.fixture
+def central_database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
+    """SQLAlchemy's URL of a new, empty database of each kind."""
+    if database_kind == "sqlite":
         return f"sqlite:///{tmp_path}/central.db"
     return str(request.getfixturevalue("postgres_url"))

@@ -54,13 +54,22 @@ class Cluster:
                 self._state.write_text(json.dumps({"port": self._start()}))
             self._port = int(json.loads(self._state.read_text())["port"])
 
-    @contextmanager
-    def database(self) -> Iterator[str]:
-        """SQLAlchemy's URL of a new database; it is dropped afterwards, whoever is still connected."""
+    def create(self, template: str = "template1") -> str:
+        """A new database like ``template``, to which nobody may be connected; answers its name."""
         name = f"t{uuid.uuid4().hex}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def url(self, name: str) -> str:
+        """SQLAlchemy's URL of a database."""
+        return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self._port}/{name}"
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """SQLAlchemy's URL of a new database; it is dropped afterwards, whoever is still connected."""
+        name = self.create(template)
         try:
-            yield f"postgresql+psycopg://{OWNER}@127.0.0.1:{self._port}/{name}"
+            yield self.url(name)
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 

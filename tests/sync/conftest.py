@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,7 +10,9 @@ import pytest
 
 from sync.central.api import make_app
 from sync.central.state import Central
-from tests.sync.central_side import Clock, PlainKiosk, new_central, place
+from tests.house.postgres import Cluster
+from tests.sync.central_side import Clock, PlainKiosk, place
+from tests.sync.city_template import CityTemplates
 
 
 @pytest.fixture
@@ -25,12 +27,21 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def city_templates(
+    tmp_path_factory: pytest.TempPathFactory, postgres_cluster: Callable[[], Cluster]
+) -> CityTemplates:
+    """What the centrals of all tests are copied from."""
+    return CityTemplates(tmp_path_factory.mktemp("city"), postgres_cluster)
+
+
 @pytest.fixture
-def central(tmp_path: Path, central_database_url: str, clock: Clock) -> Iterator[Central]:
+def central(
+    city_templates: CityTemplates, tmp_path: Path, database_kind: str, clock: Clock
+) -> Iterator[Central]:
     """A demonstration central, on SQLite and on PostgreSQL."""
-    made = new_central(tmp_path / "central", central_database_url, clock)
-    yield made
-    made.close()
+    with city_templates.copy(database_kind, tmp_path, clock) as made:
+        yield made
 
 
 @pytest.fixture

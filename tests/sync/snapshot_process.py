@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
@@ -13,15 +14,29 @@ from sync import landing
 from sync.client import CentralClient
 from sync.feed import load_changes
 from sync.snapshots import SnapshotLoader
-from tests.sync.central_side import Clock
-from tests.sync.served_central import KioskClock
+
+
+class SetClock:
+    """A clock that stands. A kiosk's process loads nothing of central."""
+
+    def __init__(self, now_s: float) -> None:
+        self._now_s = now_s
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._now_s, UTC)
+
+    def monotonic_ms(self) -> int:
+        return int(self._now_s * 1000)
+
+    def boot_id(self) -> str:
+        return "boot"
 
 
 def main() -> None:
     """Loads; says ``loaded`` when the cache is current."""
     home, key, url, kiosk, gen, device, central, now = sys.argv[1:]
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(central))
-    clock = KioskClock(Clock(float(now)))
+    clock = SetClock(float(now))
     client = CentralClient(
         url,
         kiosk,

@@ -18,7 +18,7 @@ from tests.sync.central_side import RICE, PlainKiosk
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("central_database_url", ["sqlite"], indirect=True),
+    pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
 ]
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)

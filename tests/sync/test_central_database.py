@@ -112,7 +112,7 @@ def test_a_database_that_is_gone_is_named() -> None:
         gone.close()
 
 
-@pytest.mark.parametrize("central_database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.expects_log("database_unavailable")
 async def test_a_full_disk_is_said_and_nothing_is_lost(central: Central, keeper: PlainKiosk) -> None:
     engine = central.database.engine
