@@ -263,7 +263,10 @@ class NfcConnection:
                 payload = credential_payload(content.message)
                 proof = self._prover.prove(content.transmit, content.uid, content.message)
         except CardFault as fault:
-            return Faulted(CardFault(fault.code, fault.message, **{"chip": chip.label, **fault.detail}))
+            # Its UID may be all that a card from before this system has.
+            known = {} if chip.random_uid else {"uid": chip.uid.hex()}
+            detail = {"chip": chip.label, **known, **fault.detail}
+            return Faulted(CardFault(fault.code, fault.message, **detail))
         except OSError:
             raise
         except Exception as error:

@@ -22,9 +22,9 @@ from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
 from kiosk.chip_proof import Challenges
-from kiosk.errors import EnvironmentFault, OfficerFault
+from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.first_read import FirstRead
-from kiosk.values import CardRead, Mode
+from kiosk.values import CardRead, Medium, Mode
 from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "kiosk.cli")
 STATION_START_S = 20.0
 TAP_S = 1.0
+WITHOUT_CREDENTIAL = ("card_empty", "card_foreign", "card_classic", "card_too_small")
+"""What a reader says of chips that hold no credential of ours; such a card may be known by its UID."""
 HELD_S = 3600.0
 WINDOW_PX = (1280, 800)
 """Size of a window that does not cover the screen."""
@@ -263,6 +265,9 @@ def notice_of(source: str, event: ReaderEvent) -> Any:
         case Lifted():
             return ReaderNotice("lifted", source=kind, reader=source)
         case Faulted(fault):
+            old = _old_card(fault)
+            if old is not None:
+                return ReaderNotice("read", read=old, source=kind, reader=source)
             if fault.family == "card":
                 return ReaderNotice("fault", fault.code, source=kind, reader=source)
             log.warning("%s reader: %s: %s", source, fault.code, fault.message)
@@ -272,6 +277,20 @@ def notice_of(source: str, event: ReaderEvent) -> Any:
             return ReaderNotice("gone", fault.code, source=kind, reader=source)
         case _:
             return None
+
+
+def _old_card(fault: KioskError) -> CardRead | None:
+    """The read of a chip that carries no credential and may be a card from before this system."""
+    uid = fault.detail.get("uid")
+    if fault.code not in WITHOUT_CREDENTIAL or not isinstance(uid, str):
+        return None
+    try:
+        return CardRead(
+            Medium.NFC, b"", bytes.fromhex(uid), str(fault.detail.get("chip", "")), found=fault.code
+        )
+    except ValueError:
+        log.warning("a reader told a UID that is none")
+        return None
 
 
 def central_address(loaded: Loaded) -> CentralAddress:

@@ -227,6 +227,18 @@ class Counter:
         adopt = adopting.adopt
         return adopt(cache, self._ledger, self._journal, card, card_no, session, identity_checked).id
 
+    def badge_owner(self, read: CardRead) -> str:
+        """User name of the officer whose badge this is.
+
+        Raises CardFault as reading a card does; OfficerFault ``not_a_badge``.
+        """
+        card = self._proving.verified(read, int(self._standing.card_time().timestamp()))
+        found = self._caches.current().badge(card.card_no)
+        if found is None:
+            raise OfficerFault("not_a_badge", "a card, but no officer's badge")
+        badges.check(found, card)
+        return found.username
+
     def sign_in(self, username: str, pin: str, badge: CardRead | None = None) -> OfficerSession:
         """Signs an officer in, with the badge that was shown if one was.
 

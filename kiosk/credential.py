@@ -237,7 +237,9 @@ def signed_bytes(read: CardRead) -> bytes:
 
 
 def _nothing_on(read: CardRead) -> CardFault:
-    """Why a card without a credential has none: by its chip, as the reader named it."""
+    """Why a card without a credential has none: as the reader said, else by its chip's name."""
+    if read.found in ("card_empty", "card_foreign", "card_classic", "card_too_small"):
+        return CardFault(read.found, "no credential of ours on the card", chip=read.chip)
     if read.chip.startswith(_CLASSIC):
         return CardFault("card_classic", f"{read.chip} carries no credential", chip=read.chip)
     if read.chip in _TOO_SMALL:

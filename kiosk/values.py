@@ -88,6 +88,8 @@ class CardRead:
     """From card found to payload complete, in milliseconds."""
     proof: ChipProof | None = None
     """What the chip proved of itself; None for QR, and where nothing was run."""
+    found: str = ""
+    """Of a chip without a credential (``payload`` empty): the code of what the reader found in its place."""
 
 
 @dataclass(frozen=True, slots=True)

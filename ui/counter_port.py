@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from datetime import date
 from typing import Any, Literal, Protocol
 
+from kiosk.adopting import OldCard
 from kiosk.values import CardRead, Checks, Collector, KioskStatus, OfficerSession, Pickup, Visit
 
 Goods = Literal["never_left", "returned"]
@@ -38,8 +39,16 @@ class CounterPort(Protocol):
     def leave(self, visit: Visit) -> None:
         """The card's session ended; what was acquired and not used goes back."""
 
-    def sign_in(self, username: str, pin: str) -> OfficerSession:
-        """Raises OfficerFault: wrong_pin and locked_out (detail wait_s), unknown_officer, officer_stale."""
+    def badge_owner(self, read: CardRead) -> str:
+        """User name of the officer whose badge this is. Raises CardFault, OfficerFault not_a_badge."""
+
+    def adopt(self, card: OldCard, card_no: str, session: OfficerSession, *, identity_checked: bool) -> int:
+        """Bind a card from before this system to a holder. Raises OfficerFault."""
+
+    def sign_in(self, username: str, pin: str, badge: CardRead | None = None) -> OfficerSession:
+        """Raises OfficerFault: wrong_pin and locked_out (detail wait_s), unknown_officer, officer_stale,
+        badge_needed, wrong_badge; CardFault for a badge that does not hold.
+        """
 
     def sign_out(self, session: OfficerSession) -> None:
         """End an officer's session."""

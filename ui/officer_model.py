@@ -8,6 +8,7 @@ from PySide6.QtQml import QmlElement
 from kiosk.values import CardRead
 from ui.confirm_form import ConfirmForm
 from ui.day_list import DayList
+from ui.officer_adoption import OfficerAdoption
 from ui.officer_corrections import OfficerCorrections
 from ui.officer_date import OfficerDate
 from ui.officer_desk import OfficerDesk
@@ -26,7 +27,7 @@ QML_IMPORT_MAJOR_VERSION = 1
 @QmlElement
 class OfficerModel(QObject):
     """Stages: off, signin, unshown, waiting, person, confirm, recording, recorded, find, void,
-    voiding, date.
+    voiding, date, adopt.
     """
 
     changed = Signal()
@@ -56,6 +57,7 @@ class OfficerModel(QObject):
         self._corrections = OfficerCorrections(self._desk, self._person, day, self)
         self._pickup = OfficerPickup(self._desk, self._person, self._corrections, form, day, self)
         self._date = OfficerDate(self._desk, self)
+        self._adoption = OfficerAdoption(self._desk, self._person, self)
         self._sign_in = OfficerSignIn(self._desk, self._person, self._corrections, self)
         self._desk.changed.connect(self.changed)
         self._desk.feedback.connect(self.feedback)
@@ -177,6 +179,23 @@ class OfficerModel(QObject):
         return recorded.ref if recorded else ""
 
     @Property(str, notify=changed)
+    def adoptName(self) -> str:
+        """To whom the old card that was tapped can be bound; empty if there is none, or nobody."""
+        visit = self._adoption.holder
+        return visit.full_name if visit else ""
+
+    @Property(str, notify=changed)
+    def adoptNik(self) -> str:
+        """Last four digits of that person's NIK."""
+        visit = self._adoption.holder
+        return visit.nik_last4 if visit else ""
+
+    @Property(str, notify=changed)
+    def badgeUser(self) -> str:
+        """User name of the badge that was shown at the sign-in; empty without one."""
+        return self._sign_in.badge_user
+
+    @Property(str, notify=changed)
     def recordedId(self) -> str:
         """What was recorded, in Indonesian."""
         recorded = self._pickup.recorded
@@ -215,7 +234,11 @@ class OfficerModel(QObject):
     # cards
 
     def read(self, read: CardRead) -> None:
-        """A card was read: the next person, at once; while one is being recorded, right after it."""
+        """A card was read: a badge at the sign-in, else the next person, or right after what is recorded."""
+        if self._desk.stage == "signin":
+            self._sign_in.show_badge(read)
+            return
+        self._adoption.note(read)
         self._person.read(read)
 
     def fault(self, code: str) -> None:
@@ -247,6 +270,7 @@ class OfficerModel(QObject):
             "confirm": self._pickup.confirm,
             "recorded": self._pickup.finish,
             "void": self._corrections.void,
+            "adopt": self._adoption.confirm,
         }
         if self._desk.stage in steps:
             steps[self._desk.stage]()
@@ -259,7 +283,7 @@ class OfficerModel(QObject):
             self._sign_in.cancel()
         elif stage == "confirm":
             self._pickup.cancel()
-        elif stage in ("find", "void", "date"):
+        elif stage in ("find", "void", "date", "adopt"):
             self._day.end_void()
             self._desk.step_back()
         elif stage == "recorded":
@@ -290,6 +314,11 @@ class OfficerModel(QObject):
         """F2: look for a card number."""
         if self._desk.stage in ("waiting", "person"):
             self._desk.step_aside("find")
+
+    @Slot()
+    def openAdopt(self) -> None:
+        """F7: bind the old card that was tapped."""
+        self._adoption.open()
 
     @Slot()
     def openDate(self) -> None:

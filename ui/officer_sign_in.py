@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from kiosk.values import OfficerSession
+from kiosk.values import CardRead, OfficerSession
 from ui.officer_corrections import OfficerCorrections
 from ui.officer_desk import OfficerDesk
 from ui.officer_person import OfficerPerson
@@ -23,6 +23,9 @@ class OfficerSignIn(QObject):
         self._desk = desk
         self._person = person
         self._corrections = corrections
+        self.badge_user = ""
+        """User name of the badge that was shown; empty without one."""
+        self._badge: CardRead | None = None
 
     def open(self) -> None:
         """Ask who it is."""
@@ -30,9 +33,32 @@ class OfficerSignIn(QObject):
             self._desk.become("signin")
             self.touched()
 
+    def show_badge(self, read: CardRead) -> None:
+        """A card was shown: whose badge it is stands in the form, and goes with the PIN."""
+        if self._desk.stage != "signin" or self._desk.busy:
+            return
+        self._desk.wait()
+        self._desk.worker.ask(
+            lambda counter: counter.badge_owner(read),
+            lambda username: self._badge_read(read, username),
+            self._desk.refused,
+        )
+
+    def _badge_read(self, read: CardRead, username: str) -> None:
+        self._desk.busy = False
+        if self._desk.stage == "signin":
+            self._badge, self.badge_user = read, username
+            self._desk.say("badge_read")
+            self._desk.feedback.emit("ok")
+            self.touched()
+
+    def _forget_badge(self) -> None:
+        self._badge, self.badge_user = None, ""
+
     def cancel(self) -> None:
         """Back to the citizen's screen."""
         if self._desk.stage == "signin" and not self._desk.busy:
+            self._forget_badge()
             self._desk.alarms.cancel("signin")
             self._desk.become("off")
 
@@ -46,7 +72,10 @@ class OfficerSignIn(QObject):
             return
         self._desk.busy = True
         self._desk.say("")
-        self._desk.worker.ask(lambda counter: counter.sign_in(name, pin), self._signed_in, self._desk.refused)
+        badge = self._badge if name.lower() == self.badge_user else None
+        self._desk.worker.ask(
+            lambda counter: counter.sign_in(name, pin, badge), self._signed_in, self._desk.refused
+        )
 
     def end(self) -> None:
         """End the session, unless something is just being recorded."""
@@ -71,6 +100,7 @@ class OfficerSignIn(QObject):
 
     def _signed_in(self, session: OfficerSession) -> None:
         self._desk.busy = False
+        self._forget_badge()
         self._desk.session = session
         self._desk.alarms.cancel("signin")
         self.touched()

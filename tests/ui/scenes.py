@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt
 
-from kiosk.errors import OfficerFault
-from kiosk.values import Grade
+from kiosk.errors import CardFault, OfficerFault
+from kiosk.values import CardRead, Grade, Medium
 from tests.ui import scripted_counter as script
 from tests.ui.scripted_counter import ScriptedCounter, counter_with
 from tests.ui.stage import Stage
@@ -173,6 +173,33 @@ def waiting_doubt(width: int, height: int) -> Stage:
     return stage
 
 
+def waiting_old_card(width: int, height: int) -> Stage:
+    """An old card, tapped beside the person whose it is."""
+    counter = counter_with()
+    counter.visits[b""] = CardFault("card_classic")
+    stage = _officer(counter, width, height)
+    stage.tap()
+    stage.tap(CardRead(Medium.NFC, b"", bytes.fromhex("04a1b2c3d4e5f6"), "MIFARE Classic"))
+    return stage
+
+
+def adopt(width: int, height: int) -> Stage:
+    stage = waiting_old_card(width, height)
+    stage.key(Qt.Key.Key_F7)
+    return stage
+
+
+def signin_badge(width: int, height: int) -> Stage:
+    counter = counter_with()
+    counter.badges[b"badge"] = "dewi"
+    stage = Stage(counter, width, height)
+    stage.readers()
+    stage.key(Qt.Key.Key_F4)
+    stage.post("read", read=CardRead(Medium.NFC, b"badge", b"\x04" * 7, "NTAG215"))
+    stage.until(lambda: stage.of_officer("badgeUser") == "dewi")
+    return stage
+
+
 def date(width: int, height: int) -> Stage:
     stage = waiting_doubt(width, height)
     stage.key(Qt.Key.Key_F6)
@@ -303,6 +330,9 @@ SCENES: dict[str, Callable[[int, int], Stage]] = {
     "waiting-fault": waiting_fault,
     "waiting-doubt": waiting_doubt,
     "date": date,
+    "waiting-old-card": waiting_old_card,
+    "adopt": adopt,
+    "signin-badge": signin_badge,
     "person-asking": person_asking,
     "person": person,
     "person-fourteen": person_fourteen,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
+from kiosk.adopting import OldCard
 from kiosk.errors import CardFault, KioskError, OfficerFault
 from kiosk.values import (
     CardRead,
@@ -200,6 +201,8 @@ class ScriptedCounter:
     looked_up: list[Future[Any]] = field(default_factory=list)
     after_lookup: Visit | None = None
     """What a refresh answers once central has said whose card it is."""
+    badges: dict[bytes, str] = field(default_factory=dict)
+    """User names by the payload of a badge's read."""
     next_number: int = 421
     _numbers: int = 0
     _taken: dict[str, str] = field(default_factory=dict)
@@ -278,8 +281,22 @@ class ScriptedCounter:
     def leave(self, visit: Visit) -> None:
         self._called("leave", visit)
 
-    def sign_in(self, username: str, pin: str) -> OfficerSession:
-        self._called("sign_in", username)
+    def badge_owner(self, read: CardRead) -> str:
+        self._called("badge_owner", read)
+        if read.payload not in self.badges:
+            raise OfficerFault("not_a_badge")
+        return self.badges[read.payload]
+
+    def adopt(self, card: OldCard, card_no: str, session: OfficerSession, *, identity_checked: bool) -> int:
+        self._called("adopt", card, card_no, identity_checked)
+        for found in list(self.visits.values()):
+            if isinstance(found, Visit) and found.card_no == card_no:
+                self.visits[b""] = replace(found, grade=Grade.LEGACY)
+                return found.holder_id
+        raise OfficerFault("unknown_holder")
+
+    def sign_in(self, username: str, pin: str, badge: CardRead | None = None) -> OfficerSession:
+        self._called("sign_in", username, *([badge] if badge else []))
         if pin != "2468":
             raise OfficerFault("wrong_pin", wait_s=4)
         role = "supervisor" if username == "rini" else "officer"

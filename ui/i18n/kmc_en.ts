@@ -2,6 +2,33 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en_US" sourcelanguage="id_ID">
 <context>
+    <name>AdoptPane</name>
+    <message>
+        <source>Sambungkan kartu lama ini?</source>
+        <translation>Bind this old card?</translation>
+    </message>
+    <message>
+        <source>NIK •••• %1</source>
+        <translation>NIK •••• %1</translation>
+    </message>
+    <message>
+        <source>Cocokkan dulu KTP dengan orangnya. Kartu ini lalu menjadi kartu orang ini.</source>
+        <translation>Compare KTP and person first. The card is then this person&apos;s.</translation>
+    </message>
+    <message>
+        <source>Sedang dicek…</source>
+        <translation>Checking…</translation>
+    </message>
+    <message>
+        <source>KTP cocok, sambungkan</source>
+        <translation>KTP matches, bind it</translation>
+    </message>
+    <message>
+        <source>Kembali</source>
+        <translation>Back</translation>
+    </message>
+</context>
+<context>
     <name>AttractPage</name>
     <message>
         <source>Membaca… jangan angkat kartu</source>
@@ -249,7 +276,7 @@
     </message>
     <message>
         <source>Ada catatan yang menunggu jawaban penyelia.</source>
-        <translation>A record is waiting for a supervisor's answer.</translation>
+        <translation>A record is waiting for a supervisor&apos;s answer.</translation>
     </message>
     <message>
         <source>Tanggal kiosk belum pasti.</source>
@@ -288,6 +315,10 @@
     <message>
         <source>Serahkan</source>
         <translation>Hand over</translation>
+    </message>
+    <message>
+        <source>Sambungkan kartu lama</source>
+        <translation>Bind the old card</translation>
     </message>
     <message>
         <source>Selesai</source>
@@ -364,6 +395,10 @@
     <message>
         <source>Masuk sebagai petugas</source>
         <translation>Sign in as an officer</translation>
+    </message>
+    <message>
+        <source>Tempelkan lencana Anda, atau ketik nama pengguna.</source>
+        <translation>Tap your badge, or type your user name.</translation>
     </message>
     <message>
         <source>Nama pengguna</source>
@@ -500,6 +535,10 @@
     <message>
         <source>Pastikan tanggal</source>
         <translation>Confirm the date</translation>
+    </message>
+    <message>
+        <source>Sambungkan kartu lama</source>
+        <translation>Bind the old card</translation>
     </message>
     <message>
         <source>Batalkan catatan terakhir</source>
@@ -766,11 +805,11 @@
     </message>
     <message>
         <source>Data kiosk ini salinan lama. Panggil teknisi untuk mendaftarkan lagi.</source>
-        <translation>This kiosk's data is an old copy. Call a technician to enrol it again.</translation>
+        <translation>This kiosk&apos;s data is an old copy. Call a technician to enrol it again.</translation>
     </message>
     <message>
         <source>Catatan kiosk pernah rusak. Panggil teknisi untuk mendaftarkan lagi.</source>
-        <translation>This kiosk's records were damaged. Call a technician to enrol it again.</translation>
+        <translation>This kiosk&apos;s records were damaged. Call a technician to enrol it again.</translation>
     </message>
     <message>
         <source>Kiosk dihentikan (%1). Panggil teknisi.</source>
@@ -879,6 +918,26 @@
     <message>
         <source>Nama pengguna tidak ada di titik layanan ini.</source>
         <translation>No such user name at this service point.</translation>
+    </message>
+    <message>
+        <source>Tempelkan juga lencana Anda.</source>
+        <translation>Tap your badge, too.</translation>
+    </message>
+    <message>
+        <source>Kartu ini bukan lencana petugas itu.</source>
+        <translation>This card is not that officer&apos;s badge.</translation>
+    </message>
+    <message>
+        <source>Lencana terbaca. Ketik PIN.</source>
+        <translation>Badge read. Type your PIN.</translation>
+    </message>
+    <message>
+        <source>Kartu lama ini sudah milik seseorang.</source>
+        <translation>This old card is somebody&apos;s already.</translation>
+    </message>
+    <message>
+        <source>Pemegang ini belum terdaftar. Periksa data di Loket 1.</source>
+        <translation>This holder is not registered yet. Check at Counter 1.</translation>
     </message>
     <message>
         <source>Masa tugas petugas ini sudah berakhir.</source>
@@ -1087,6 +1146,14 @@
     <message>
         <source>Bukti dari chip sudah pernah dipakai. Tahan kartu dan periksa KTP.</source>
         <translation>The chip&apos;s proof was used before. Keep the card and check the KTP.</translation>
+    </message>
+    <message>
+        <source>Ini lencana petugas. Tempelkan kartu pemegang.</source>
+        <translation>This is an officer&apos;s badge. Tap the holder&apos;s card.</translation>
+    </message>
+    <message>
+        <source>Lencana harus ditempel di alat pembaca kartu, tidak lewat kamera.</source>
+        <translation>A badge is tapped on the card reader, not shown to the camera.</translation>
     </message>
     <message>
         <source>Kartu lama. Pemegang sudah punya kartu baru.</source>

@@ -15,7 +15,7 @@ FocusScope {
     readonly property string message: officer.message
     // On a small panel a question takes the whole width, and the list of today steps aside.
     readonly property bool compact: !portrait && Theme.shortSideMm < 180
-    readonly property bool asking: ["confirm", "recording", "find", "void", "voiding", "unshown", "date"].includes(stage)
+    readonly property bool asking: ["confirm", "recording", "find", "void", "voiding", "unshown", "date", "adopt"].includes(stage)
     readonly property bool typing: Window.activeFocusItem instanceof TextInput
 
     // Keys go back to the screen itself whenever a pane closes, so that Enter means the pane's own step.
@@ -64,6 +64,8 @@ FocusScope {
             root.officer.openFind();
         else if (event.key === Qt.Key_F6 && root.kiosk.dateInDoubt && root.officer.isSupervisor)
             root.officer.openDate();
+        else if (event.key === Qt.Key_F7)
+            root.officer.openAdopt();
         else if (event.key === Qt.Key_Z && (event.modifiers & Qt.ControlModifier))
             root.officer.voidLast();
         else if (event.key === Qt.Key_Down && root.stage === "person")
@@ -166,6 +168,13 @@ FocusScope {
             anchors.margins: Theme.mm(3)
             visible: root.stage === "date"
             kiosk: root.kiosk
+            officer: root.officer
+        }
+
+        AdoptPane {
+            anchors.fill: parent
+            anchors.margins: Theme.mm(3)
+            visible: root.stage === "adopt"
             officer: root.officer
         }
 

@@ -113,6 +113,15 @@ Item {
         }
 
         PushButton {
+            label: qsTr("Sambungkan kartu lama")
+            hint: "F7"
+            visible: root.officer.adoptName !== ""
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.officer.openAdopt()
+        }
+
+        PushButton {
             label: qsTr("Selesai")
             hint: "Esc"
             capMm: Theme.work

@@ -11,6 +11,14 @@ Item {
 
     readonly property bool wide: width > Theme.mm(130)
 
+    readonly property string badgeUser: officer.badgeUser
+    onBadgeUserChanged: {
+        if (badgeUser !== "") {
+            user.text = badgeUser;
+            pin.take();
+        }
+    }
+
     function begin() {
         user.text = "";
         pin.text = "";
@@ -33,6 +41,13 @@ Item {
             text: qsTr("Masuk sebagai petugas")
             capMm: Theme.workTitle
             font.bold: true
+        }
+
+        Label {
+            width: parent.width
+            text: qsTr("Tempelkan lencana Anda, atau ketik nama pengguna.")
+            capMm: Theme.work
+            color: Theme.inkSoft
         }
 
         Flow {

@@ -17,7 +17,7 @@ Item {
 
         Image {
             anchors.horizontalCenter: parent.horizontalCenter
-            visible: root.height > Theme.mm(90)
+            visible: root.height > Theme.mm(90) && root.officer.adoptName === ""
             width: Math.round(Math.min(root.height * 0.34, Theme.mm(80)))
             height: width
             sourceSize: Qt.size(width, height)
@@ -64,6 +64,15 @@ Item {
             capMm: Theme.work
             targetMm: Theme.workTarget
             onPressed: root.officer.openDate()
+        }
+
+        PushButton {
+            label: qsTr("Sambungkan kartu lama")
+            hint: "F7"
+            visible: root.officer.adoptName !== ""
+            capMm: Theme.work
+            targetMm: Theme.workTarget
+            onPressed: root.officer.openAdopt()
         }
 
         PushButton {

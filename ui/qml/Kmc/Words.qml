@@ -213,6 +213,8 @@ QtObject {
         case "card_too_small":
             return qsTr("Kartu ini bukan KMC. Pakai kartu KMC Anda.");
         case "card_unknown_holder":
+        case "card_is_badge":
+        case "card_badge_copied":
             return qsTr("Kartu ini belum dikenal di sini. Tanyakan ke petugas.");
         case "card_from_elsewhere":
             return qsTr("Kartu ini belum bisa dicek sekarang. Tanyakan ke petugas.");
@@ -436,6 +438,19 @@ QtObject {
             return qsTr("Terlalu sering salah. Coba lagi dalam %1 detik.").arg(number);
         case "unknown_officer":
             return qsTr("Nama pengguna tidak ada di titik layanan ini.");
+        case "badge_needed":
+            return qsTr("Tempelkan juga lencana Anda.");
+        case "wrong_badge":
+        case "not_a_badge":
+            return qsTr("Kartu ini bukan lencana petugas itu.");
+        case "badge_read":
+            return qsTr("Lencana terbaca. Ketik PIN.");
+        case "adopted_already":
+            return qsTr("Kartu lama ini sudah milik seseorang.");
+        case "holder_not_active":
+            return qsTr("Pemegang sedang diblokir. Periksa data di Loket 1.");
+        case "unknown_holder":
+            return qsTr("Pemegang ini belum terdaftar. Periksa data di Loket 1.");
         case "officer_ended":
             return qsTr("Masa tugas petugas ini sudah berakhir.");
         case "not_signed_in":
@@ -562,6 +577,10 @@ QtObject {
             return qsTr("Chip menolak perintah pembaca. Ganti kartu di Loket 1.");
         case "card_replayed":
             return qsTr("Bukti dari chip sudah pernah dipakai. Tahan kartu dan periksa KTP.");
+        case "card_is_badge":
+            return qsTr("Ini lencana petugas. Tempelkan kartu pemegang.");
+        case "card_badge_copied":
+            return qsTr("Lencana harus ditempel di alat pembaca kartu, tidak lewat kamera.");
         case "card_superseded":
         case "card_replaced":
             return qsTr("Kartu lama. Pemegang sudah punya kartu baru.");
