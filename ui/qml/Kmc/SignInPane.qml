@@ -84,6 +84,7 @@ Item {
         MessageLine {
             width: parent.width
             words: Words.message(root.officer.message, root.officer.messageNumber)
+            kind: root.officer.message === "badge_read" ? "good" : "wait"
         }
 
         Row {
