@@ -58,6 +58,8 @@ class NfcWriter:
         card_key: bytes | None = None,
     ) -> None:
         """``waits`` is called in each round without a card; what it raises ends the waiting."""
+        # nfcpy logs what a card does wrong as errors; here each of those becomes a fault.
+        logging.getLogger("nfc").setLevel(logging.CRITICAL)
         self._frontend = frontend
         self._waits = waits
         self._keys = keys
@@ -232,7 +234,6 @@ def run(
     frontend = BudgetedFrontend()
     try:
         reference = find_device(device)
-        logging.getLogger("nfc").setLevel(logging.CRITICAL)
         open_device(reference, frontend)
         opened: Any = frontend.device
         name = " ".join(part for part in (opened.vendor_name, opened.product_name) if part)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drivers.chips import personalise
 from drivers.chips.ndef import encode_record
+from drivers.virtual.applet import desfire_like
+from drivers.virtual.blank import blank_ntag
 from drivers.virtual.cards import VirtualCard, desfire, felica, ntag215
+from drivers.virtual.ev2_chip import blank_desfire_ev2
 from drivers.virtual.signer import Signer
 from kiosk.errors import EnvironmentFault
 
 _UID_BYTES = {"NTAG215": (7,), "FeliCa": (8,), "DESFire": (4, 7)}
+_FIXED_UID_BYTES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class DeckCard:
     def chip_card(self, signer: Signer | None = None) -> VirtualCard:
         """A fresh virtual chip with the credential, signed as original where chips of its kind are.
 
-        Raises CardFault card_oversized if the credential does not fit.
+        A DESFire gets keys of its own, so that it proves itself. Raises CardFault card_oversized or
+        card_too_small if the credential does not fit.
         """
         message = self.ndef or encode_record(self.nfc)
         if self.chip == "NTAG215":
@@ -43,9 +50,12 @@ class DeckCard:
             return tag
         if self.chip == "FeliCa":
             return felica(self.uid, message)
-        card = desfire(self.uid, message)
-        card.signature = signer.type4(self.uid) if signer and len(self.uid) == 7 else b""
-        return card
+        if signer is None or len(self.uid) != _FIXED_UID_BYTES:
+            return desfire(self.uid, message)
+        chip = blank_desfire_ev2(self.uid)
+        personalise.desfire(chip.respond, self.uid, signer.card_keys, message, secrets.token_bytes)
+        chip.signature = signer.type4(self.uid)
+        return desfire_like(self.uid, chip)
 
 
 class Deck:
@@ -55,11 +65,22 @@ class Deck:
         self._path = path
         self._stamp: tuple[int, int] | None = None
         self._cards: dict[str, DeckCard] = {}
+        self._blank: dict[bytes, VirtualCard] = {}
 
     @property
     def known(self) -> dict[str, DeckCard]:
         """The cards as last read, without a look at the file."""
         return self._cards
+
+    def chip(self, card: DeckCard, signer: Signer | None = None) -> VirtualCard:
+        """The card's chip as ``chip_card``; a blank NTAG215 can be written and keeps it while this lives."""
+        if card.nfc or card.ndef or card.chip != "NTAG215":
+            return card.chip_card(signer)
+        if card.uid not in self._blank:
+            blank = blank_ntag(card.uid)
+            blank.signature = signer.type2(card.uid) if signer else b""
+            self._blank[card.uid] = blank
+        return self._blank[card.uid]
 
     def cards(self) -> dict[str, DeckCard]:
         """All cards by card number, as the file is now."""

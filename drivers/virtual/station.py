@@ -31,6 +31,8 @@ DEFAULT_HOLD_S = 1.0
 LONGEST_HOLD_S = 3600.0
 MOST_CLIENTS = 32
 LOOK_EVERY_S = 0.1
+CARD_KEY_FILE = "virtual-card-auth-key"
+"""Beside the state file."""
 
 
 @dataclass(slots=True)
@@ -143,10 +145,19 @@ class Station:
             "url": self._camera.url,
             "control": str(self._control_path),
             "originality_keys": [key.hex() for key in self._signer.public_keys],
+            "card_key_file": str(self._write_card_key(self._state_path.with_name(CARD_KEY_FILE))),
         }
         partial = self._state_path.with_name(self._state_path.name + ".partial")
         partial.write_text(json.dumps(state) + "\n", "utf-8")
         partial.replace(self._state_path)
+
+    def _write_card_key(self, path: Path) -> Path:
+        """The key by which its chips prove themselves, for this station's reader alone."""
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(self._signer.card_keys.authentication.hex() + "\n")
+        return path
 
     def _say(self, **event: Any) -> None:
         if self._out is None:
@@ -245,7 +256,7 @@ class Station:
 
     def _put(self, command: dict[str, Any], hold_s: float) -> dict[str, Any]:
         card = self._card(command)
-        self._field.put(card.chip_card(self._signer))
+        self._field.put(self._deck.chip(card, self._signer))
         self._on_field, self._lift_at = card, self._clock() + hold_s
         return {"card_no": card.card_no, "chip": card.chip}
 

@@ -66,6 +66,10 @@ class Station(Protocol):
         ...
 
 
+def _garbled(error: Exception) -> EnvironmentFault:
+    return EnvironmentFault("reader_garbled", f"line not understood: {error!r}")
+
+
 class StationProcess:
     """The station as a process of its own; entering starts it and waits until its device is open."""
 
@@ -116,15 +120,18 @@ class StationProcess:
     def look(self) -> Seen:
         """As Station."""
         told = self._ask("chip", {"command": "look"})
-        return Seen(
-            bytes.fromhex(told["uid"]),
-            str(told["chip"]),
-            from_base64(told["payload"]),
-            str(told["holds"]),
-            int(told["capacity"]),
-            bool(told["locked"]),
-            told.get("proved"),
-        )
+        try:
+            return Seen(
+                bytes.fromhex(told["uid"]),
+                str(told["chip"]),
+                from_base64(told["payload"]),
+                str(told["holds"]),
+                int(told["capacity"]),
+                bool(told["locked"]),
+                told["proved"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise _garbled(error) from error
 
     def write(
         self, uid: bytes, chip: str, payload: bytes, *, overwrite: bool, lock: str, personalise: bool
@@ -139,7 +146,11 @@ class StationProcess:
             "lock": lock,
             "personalise": personalise,
         }
-        return from_base64(self._ask("written", order)["payload"])
+        told = self._ask("written", order)
+        try:
+            return from_base64(told["payload"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _garbled(error) from error
 
     def wait_lifted(self) -> None:
         """As Station."""
@@ -169,7 +180,7 @@ class StationProcess:
                 fault = family(str(told["code"]), str(told["message"]))
                 fault.detail.update(told.get("detail", {}))
             except (ValueError, KeyError, TypeError) as error:
-                raise EnvironmentFault("reader_garbled", f"line not understood: {error!r}") from error
+                raise _garbled(error) from error
             raise fault
 
     def _line(self) -> bytes:
@@ -178,7 +189,9 @@ class StationProcess:
         until = time.monotonic() + SILENT_S
         while b"\n" not in self._received:
             left = until - time.monotonic()
-            if left <= 0 or len(self._received) > MAX_LINE:
+            if len(self._received) > MAX_LINE:
+                raise EnvironmentFault("reader_garbled", f"a line of more than {MAX_LINE} bytes")
+            if left <= 0:
                 raise EnvironmentFault("reader_hung", f"the writing process said nothing for {SILENT_S:g} s")
             if select.select([process.stdout], [], [], left)[0]:
                 chunk = os.read(process.stdout.fileno(), 65536)

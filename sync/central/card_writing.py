@@ -53,22 +53,22 @@ def write_batch(
     are told and the next chip is waited for; EnvironmentFault other than ``reader_timeout`` is raised.
     """
     outcome = Outcome()
-    while limit is None or len(outcome.verified) < limit:
-        waiting = _waiting(central, manifest, card_no)
-        if not waiting:
-            break
+    while waiting := _waiting(central, manifest, card_no):
         tell("lay", _next_free(waiting) or waiting[0], "")
         try:
-            done = _write_one(central, manifest, station, waiting, by, tell, overwrite)
-            outcome.verified.append(done.card_no)
-        except (CardFault, OfficerFault) as fault:
-            outcome.faults[fault.code] = outcome.faults.get(fault.code, 0) + 1
-            tell(fault.code, None, fault.message)
+            try:
+                done = _write_one(central, manifest, station, waiting, by, tell, overwrite)
+                outcome.verified.append(done.card_no)
+            except (CardFault, OfficerFault) as fault:
+                outcome.faults[fault.code] = outcome.faults.get(fault.code, 0) + 1
+                tell(fault.code, None, fault.message)
+            if limit is not None and len(outcome.verified) >= limit:
+                break
+            station.wait_lifted()
         except EnvironmentFault as fault:
             if fault.code != WAITED_OUT:
                 raise
             break
-        station.wait_lifted()
     return outcome
 
 

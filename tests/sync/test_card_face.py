@@ -36,6 +36,7 @@ from sync.central.card_sheet import A4_MM, corners, pages, save
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BRANDING = Branding("Kartu Metro Cerita", "Metro")
 DPI = 200
+QR_CODE = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 def qr(number: int) -> str:
@@ -64,7 +65,7 @@ def test_eight_to_a_sheet_and_each_code_is_read_by_both_decoders(tmp_path: Path)
     assert (first.width, first.height) == tuple(round(side / 25.4 * DPI) for side in A4_MM)
     found = {code.data.decode() for code in pyzbar.decode(first)}
     assert found == {one.qr for one in faces[:8]}
-    codes = zxingcpp.read_barcodes(first, formats=zxingcpp.BarcodeFormat.QRCode)
+    codes = zxingcpp.read_barcodes(first, formats=QR_CODE)
     assert {code.bytes.decode() for code in codes} == found
     per_mm = DPI / 25.4
     for code in codes:
@@ -83,7 +84,7 @@ def test_one_to_a_card(tmp_path: Path) -> None:
     for one, page in zip(faces, rendered(tmp_path, pdf), strict=True):
         assert abs(page.width - WIDTH_MM / 25.4 * DPI) <= 1
         assert abs(page.height - HEIGHT_MM / 25.4 * DPI) <= 1
-        (code,) = zxingcpp.read_barcodes(page, formats=zxingcpp.BarcodeFormat.QRCode)
+        (code,) = zxingcpp.read_barcodes(page, formats=QR_CODE)
         assert code.bytes.decode() == one.qr
         assert code.ec_level == "M"
         assert [found.data.decode() for found in pyzbar.decode(page)] == [one.qr]
