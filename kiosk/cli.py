@@ -119,7 +119,6 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 def run_read_nfc(arguments: argparse.Namespace) -> int:
     """``read nfc``: JSON lines whatever ``--json`` says."""
-    from drivers.chip_prover import find_key_file
     from drivers.nfc_process import run
 
     loaded = settings_or_fault()
@@ -130,9 +129,18 @@ def run_read_nfc(arguments: argparse.Namespace) -> int:
         timeout_s=arguments.timeout,
         out=sys.stdout,
         commands=_commands(arguments),
-        card_key_file=find_key_file(arguments.card_key_file or loaded.settings.cards.key_file),
+        card_key_file=_card_key_file(loaded, device, arguments.card_key_file),
         **_nfc_options(loaded, device, arguments.reset),
     )
+
+
+def _card_key_file(loaded: Loaded, device: str, given: str) -> Path | None:
+    """The file of the key by which chips prove themselves to this reader; None if it only reads them."""
+    from drivers.chip_prover import find_key_file
+    from kiosk.virtual_readers import running_card_key_file
+
+    found = find_key_file(given or loaded.settings.cards.key_file)
+    return found or (running_card_key_file(loaded.home) if device.startswith("udp:") else None)
 
 
 def _nfc_options(loaded: Loaded, device: str, reset: bool) -> dict[str, Any]:

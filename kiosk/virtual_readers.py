@@ -97,6 +97,15 @@ def running_originality_keys(home: Path) -> tuple[bytes, ...]:
         return ()
 
 
+def running_card_key_file(home: Path) -> Path | None:
+    """The file of the key by which the running station's chips prove themselves; None if it does not run."""
+    try:
+        state = json.loads(state_file(home).read_text(encoding="utf-8"))
+        return Path(state["card_key_file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def ask_station(home: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Gives the station one order and answers its word.
 

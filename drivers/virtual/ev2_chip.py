@@ -70,6 +70,8 @@ class Ev2Chip:
     settings: int = 0x0F
     """DESFire's application key settings; bit 2: files are made without a key."""
     has_application: bool = True
+    signature: bytes = b""
+    """What Read_Sig gives; empty for a chip that does not know it."""
     _inside: bool = False
     _file: int | None = None
     _counted: bool = False
@@ -166,6 +168,8 @@ class Ev2Chip:
                 return _OK
             case 0xCA:
                 return self._create_application(data)
+            case 0x3C if self.signature:
+                return self.signature + bytes.fromhex("9190")
         if not self._inside:
             raise Refused(0x9D)
         match code:

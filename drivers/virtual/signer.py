@@ -1,16 +1,18 @@
-"""The originality signatures of virtual chips: by keys made anew with each station, in NXP's place."""
+"""What makes virtual chips genuine: keys made anew with each station, in NXP's place and in the city's."""
 
 from __future__ import annotations
 
 import secrets
 
 from drivers.chips.originality import SECP128R1, SECP224R1, Curve
+from drivers.chips.personalise import MasterKeys
 
 
 class Signer:
-    """Two fresh key pairs, for chips like NTAG21x and chips like DESFire."""
+    """Two fresh key pairs, for chips like NTAG21x and chips like DESFire, and the keys of those with AES."""
 
     def __init__(self) -> None:
+        self.card_keys = MasterKeys(secrets.token_bytes(16), secrets.token_bytes(16))
         self._secrets = {curve: secrets.randbelow(curve.order - 1) + 1 for curve in (SECP128R1, SECP224R1)}
 
     @property

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from drivers.chip_prover import Prover
+from drivers.chip_prover import CREDENTIAL, Prover, find_key_file, read_key_file
 from drivers.chips import ndef, personalise, sdm
+from drivers.chips.originality import PublicKey
 from drivers.chips.personalise import MasterKeys
 from drivers.nfc_devices import find_device
 from drivers.nfc_reader import NfcConnection
-from drivers.reader import Faulted, TakesChallenges
+from drivers.reader import Faulted, Lifted, TakesChallenges
 from drivers.virtual.applet import desfire_like, smart_card
 from drivers.virtual.cards import Script, VirtualCard, ntag215
+from drivers.virtual.deck import DeckCard
 from drivers.virtual.ev2_chip import Ev2Chip, blank_desfire_ev2, blank_ntag424
 from drivers.virtual.field import VirtualField
+from drivers.virtual.signer import Signer
 from drivers.virtual.signing_chip import SIGNED_PREFIX, SigningChip
-from kiosk.errors import CardFault
+from kiosk.errors import CardFault, EnvironmentFault
 from kiosk.values import CardRead, ChipProof, Grade
 from tests.drivers.acr122 import Acr122Transport, OverTransport
 from tests.drivers.contract import is_end, is_lifted, is_nothing_more, poll_until
@@ -140,22 +147,21 @@ def test_chips_without_keys_are_read_as_before(nfc_field: VirtualField, connecti
         assert read.proof is None or read.proof.grade is Grade.P1
 
 
-def frames_of_a_read(field: VirtualField, connection: NfcConnection, kind: str) -> int:
-    read = end_of(field, connection, desfire_like(UID, personalised(kind)))
-    assert isinstance(read, CardRead), read
-    frames = field.frames
-    lift(field, connection)
-    return frames
+@pytest.mark.parametrize("part", ["9071", "90af"])
+def test_lifted_during_the_proof_is_lifted(
+    part: str, nfc_field: VirtualField, connection: NfcConnection
+) -> None:
+    script = Script()
 
+    def leave(technology: str, frame: bytes) -> None:
+        if frame[1:3] == bytes.fromhex(part):
+            script.lift_after = 0
 
-def test_lifted_during_the_proof_is_lifted(nfc_field: VirtualField, connection: NfcConnection) -> None:
-    frames = frames_of_a_read(nfc_field, connection, "ntag424")
-    for left in (1, 2):
-        card = desfire_like(UID, personalised("ntag424"), Script(lift_after=frames - left))
-        fault = end_of(nfc_field, connection, card)
-        assert isinstance(fault, CardFault), fault
-        assert fault.code == "card_lifted"
-        poll_until(connection, is_lifted)
+    script.on_frame = leave
+    fault = end_of(nfc_field, connection, desfire_like(UID, personalised("ntag424"), script))
+    assert isinstance(fault, CardFault), fault
+    assert fault.code == "card_lifted"
+    assert poll_until(connection, is_lifted)[-1] == Lifted()
 
 
 class Slow:
@@ -212,3 +218,69 @@ def test_a_certificate_that_is_too_long_is_a_bad_proof(
     fault = end_of(nfc_field, connection, smart_card(UID, SigningChip(MESSAGE, certificate)))
     assert isinstance(fault, CardFault)
     assert (fault.code, fault.detail["why"]) == ("card_proof_bad", "profile")
+
+
+# -- whatever a card answers --
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=6), st.binary(max_size=3))
+def test_any_answers_are_a_proof_or_a_card_fault(answers: list[bytes], status: bytes) -> None:
+    sent: list[bytes] = []
+
+    def transmit(apdu: bytes) -> bytes:
+        sent.append(apdu)
+        return answers[len(sent) % len(answers)] + (status or bytes.fromhex("9000"))
+
+    prover = Prover(KEYS.authentication)
+    prover.take_challenge(CHALLENGE)
+    proof: ChipProof | None = None
+    with suppress(CardFault):
+        proof = prover.prove(transmit, UID, MESSAGE)
+    assert proof is None or proof.grade in (Grade.P1, Grade.P3)
+    assert len(sent) < 600
+
+
+def test_no_more_than_a_certificate_is_ever_read() -> None:
+    sent: list[bytes] = []
+
+    def transmit(apdu: bytes) -> bytes:
+        sent.append(apdu)
+        return (b"\x04\x00" if apdu[:4] == bytes.fromhex("00B00000") else b"c") + bytes.fromhex("9000")
+
+    prover = Prover()
+    prover.take_challenge(CHALLENGE)
+    with suppress(CardFault):
+        prover.prove(transmit, UID, MESSAGE)
+    assert len(sent) <= 1030
+
+
+def test_the_key_comes_from_a_file_that_holds_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / CREDENTIAL
+    assert find_key_file("", {}) is None
+    assert find_key_file("", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) is None
+    with pytest.raises(EnvironmentFault) as missing:
+        read_key_file(file)
+    assert missing.value.code == "card_key_missing"
+    for content in ("", "00" * 15, "00" * 17, "zz" * 16, "00" * 16 + "\n\n", " " + "00" * 16):
+        file.write_text(content)
+        with pytest.raises(EnvironmentFault) as malformed:
+            read_key_file(file)
+        assert malformed.value.code == "card_key_malformed"
+        assert not content.strip() or content.strip() not in str(malformed.value.as_json())
+    file.write_text("0f" * 16 + "\n")
+    assert find_key_file("", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == file
+    assert find_key_file("other", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == Path("other")
+    assert read_key_file(file) == b"\x0f" * 16
+
+
+def test_a_tray_card_with_keys_is_p2_and_original(nfc_field: VirtualField) -> None:
+    signer = Signer()
+    card = DeckCard("1", "", "", "DESFire", UID, PAYLOAD, "")
+    keys = tuple(PublicKey.of(key, "virtual") for key in signer.public_keys)
+    prover = Prover(signer.card_keys.authentication)
+    path = find_device(nfc_field.path)
+    with NfcConnection(path, prover=prover, originality_keys=keys) as connection:
+        read = end_of(nfc_field, connection, card.chip_card(signer))
+        assert isinstance(read, CardRead), read
+        assert (read.payload, read.proof) == (PAYLOAD, ChipProof(Grade.P2, original=True))
