@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
-from kiosk import enrolment, freezing, keyset
+from kiosk import cose, enrolment, freezing, keyset
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.keyset import Key, KeyStatus, KeyUse
 from kiosk.ledger import JOURNAL
 from sync import usb as file_format
-from sync.central import acquire, enrol, key_files, kiosk_rows, usb
+from sync.central import acquire, enrol, key_admin, key_files, kiosk_rows, usb
 from sync.central.key_files import Signer
 from sync.central.models import journal, journal_branch, journal_private, kiosk_gen
 from sync.central.state import Central
@@ -402,6 +402,24 @@ def test_an_answer_by_a_key_that_speaks_no_more_is_refused(
             kiosk.acknowledge(write_answer(one, old.private, old.kid))
     assert kiosk.ledger.waiting() == 1
     assert kiosk.home.key_warnings() == (f"central_key_{status}",)
+
+
+def test_rights_by_a_new_key_come_with_the_keyset_that_names_it(
+    town: Central, kiosk: HomeAt, clock: Clock
+) -> None:
+    old = town.keys.central.kid
+    clock.now += 60
+    key_admin.add(town, KeyUse.CENTRAL, town.home / "keys" / "root1.key")
+    new = town.keys.central.kid
+    assert new != old
+    assert kiosk.home.keyset().central(new) is None
+    done = kiosk.exchange()
+    assert (done.refused, done.grants > 0) == ("", True)
+    assert kiosk.home.keyset().central(new) is not None
+    held = kiosk.ledger.right(RICE)
+    assert held is not None
+    assert held.held
+    assert cose.parse(held.grant).kid == new
 
 
 def test_an_answer_by_file_tells_the_time_as_far_as_it_proves_it(
