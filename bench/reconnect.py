@@ -72,6 +72,7 @@ def _measure_on(database: Database, world: World) -> list[Figure]:
         begun = time.perf_counter()
         come, most_mb = asyncio.run(_all_come(central, running, kiosks, work))
         took_s, cpu_s = time.perf_counter() - begun, running.cpu_s() - cpu_s
+        after_mb = running.rss_mb()
         _check_stored(central)
     done = sorted(one.done_s for one in come)
     # The share that each would have had to wait for if all were served evenly, at the pace that was kept.
@@ -107,6 +108,7 @@ def _measure_on(database: Database, world: World) -> list[Figure]:
             single(most_mb - before_mb),
             Yardstick("idle", single(before_mb)),
             Limit(MEMORY_MB),
+            f"{before_mb:.0f} MB before, {most_mb:.0f} at most, {after_mb:.0f} when all had been served",
         ),
     ]
 
