@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from config.keys import settings_by_path
 from config.mistakes import SettingsFault
 from config.save import set_key
 from kiosk.errors import EnvironmentFault
@@ -15,10 +14,10 @@ from kiosk.errors import EnvironmentFault
 KINDS: Final = ("nfc", "qr", "scanner")
 
 _NAMES: Final = {"nfc": "NFC reader", "camera": "camera", "scanner": "hand-held scanner"}
+_SECTIONS: Final = {"nfc": "readers.nfc.", "camera": "readers.qr.", "scanner": "readers.scanner."}
 _ENABLED: Final = {
     "nfc": "readers.nfc.enabled",
     "camera": "readers.qr.enabled",
-    "scanner": "readers.scanner.enabled",
 }
 
 Ask = Callable[[str], str]
@@ -52,16 +51,24 @@ def add_words(add: Any) -> None:
 def choose(devices: Sequence[Mapping[str, Any]], ask: Ask | None) -> dict[str, str]:
     """What to set, by key, after asking which of the devices to use; the first of each kind without ``ask``.
 
-    ``devices`` are the documents of ``devices --json``. A kind of which nothing is chosen is switched off.
+    ``devices`` are the documents of ``devices --json``. Where there are NFC readers or cameras and none is
+    chosen, that kind is switched off; where there are none its settings stay.
     """
     chosen: dict[str, str] = {}
-    for what, enabled in _ENABLED.items():
-        offered = [one for one in devices if one["what"] == what and one["settings"]]
+    for what, section in _SECTIONS.items():
+        # A keyboard or a serial line is a reader only if a person says so.
+        kinds = [what] if what != "scanner" or ask else []
+        kinds += ["serial"] if ask and what != "camera" else []
+        offered = [
+            one
+            for one in devices
+            if one["what"] in kinds and any(key.startswith(section) for key in one["settings"])
+        ]
         taken = _one_of(_NAMES[what], offered, ask)
-        if tuple(enabled.split(".")) in settings_by_path():
-            chosen[enabled] = "true" if taken else "false"
+        if what in _ENABLED and offered:
+            chosen[_ENABLED[what]] = "true" if taken else "false"
         if taken:
-            chosen.update(taken["settings"])
+            chosen |= {key: value for key, value in taken["settings"].items() if key.startswith(section)}
     return chosen
 
 

@@ -75,7 +75,7 @@ def list_devices(machine: Machine, user: Account) -> list[Listed]:
         *_nfc(machine, user),
         *_pcsc(machine),
         *_cameras(machine, user),
-        *_scanners(),
+        *_scanners(machine, user),
         *_serial(),
     ]
 
@@ -141,20 +141,16 @@ def _cameras(machine: Machine, user: Account) -> Iterator[Listed]:
         )
 
 
-def _scanners() -> Iterator[Listed]:
-    from drivers.scanner_devices import find_scanners
-
-    for scanner in _listing("scanner", find_scanners):
-        if isinstance(scanner, Listed):
-            yield scanner
-            continue
-        yield Listed(
-            "scanner",
-            scanner.path,
-            scanner.name,
-            scanner.fingerprint,
-            {"readers.scanner.device": scanner.path},
-        )
+def _scanners(machine: Machine, user: Account) -> Iterator[Listed]:
+    """Keyboards by udev's names: which of them is a scanner, a person has to say."""
+    for link in sorted(machine.at("/dev/input/by-id").glob("*-event-kbd")):
+        path = f"/dev/input/by-id/{link.name}"
+        name = link.name.removesuffix("-event-kbd").removeprefix("usb-").replace("_", " ")
+        try:
+            trouble = "" if user.may_use(link) else f"{user.name} may not open {path}"
+        except OSError as error:
+            trouble = f"{path}: {error.strerror}"
+        yield Listed("scanner", path, name, link.name, {"readers.scanner.device": f"evdev:{path}"}, trouble)
 
 
 def _serial() -> Iterator[Listed]:

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from drivers.makes import connect
 from drivers.reader import ReaderConnection
 
 TestKind: TypeAlias = Literal["nfc", "qr", "scanner"]
 
 
 def open_reader(kind: TestKind, device: str) -> ReaderConnection:
-    """The connection, not entered; only what this kind needs is imported.
+    """The connection, not entered; only what this device needs is imported.
 
-    Entering raises EnvironmentFault, also while a running kiosk has the device.
+    Raises EnvironmentFault ``reader_missing`` for no known make; entering raises what opening does, also
+    while a running kiosk has the device.
     """
-    if kind == "nfc":
-        from drivers.makes import connect
-
-        return connect(device)
-    if kind == "qr":
-        from drivers.camera import Camera
-        from drivers.qr_reader import QrConnection
-
-        return QrConnection(Camera(device))
-    from drivers.scanner_devices import connect as connect_scanner
-
-    return connect_scanner(device)
+    return connect(device, kind="nfc" if kind == "nfc" else "qr")

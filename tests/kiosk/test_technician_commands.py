@@ -44,9 +44,8 @@ def test_a_person_chooses() -> None:
     assert "readers.qr.source" not in chosen
 
 
-def test_what_is_not_there_is_off() -> None:
-    chosen = choose([], answers())
-    assert {value for key, value in chosen.items() if key.endswith("enabled")} == {"false"}
+def test_what_is_not_there_stays_as_it_was_set() -> None:
+    assert choose([], answers()) == choose([], None) == {}
 
 
 def test_written_with_comments_kept(tmp_path: Path) -> None:
@@ -79,3 +78,19 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         with pytest.raises(EnvironmentFault) as caught:
             ask_at_terminal("? ")
     assert caught.value.code == "nobody_answers"
+
+
+def test_a_serial_line_is_a_reader_if_a_person_says_so() -> None:
+    line = device(
+        "serial",
+        "/dev/ttyUSB0",
+        readers__nfc__device="tty:USB0:pn532",
+        readers__scanner__device="serial:/dev/ttyUSB0",
+    )
+    keyboard = device("scanner", "/dev/input/by-id/x", readers__scanner__device="evdev:/dev/input/by-id/x")
+    unasked = choose([line, keyboard], None)
+    assert unasked == {}
+    asked = choose([line, keyboard], answers("1", "2"))
+    assert asked["readers.nfc.device"] == "tty:USB0:pn532"
+    assert asked["readers.scanner.device"] == "evdev:/dev/input/by-id/x"
+    assert choose([line], answers("0", "1"))["readers.scanner.device"] == "serial:/dev/ttyUSB0"
