@@ -6,9 +6,14 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.house import display, postgres, watch
+
+# An example's time is the machine's business: under load a drawn example takes what it takes.
+hypothesis.settings.register_profile("kmc", deadline=None)
+hypothesis.settings.load_profile("kmc")
 
 _DISPLAY = pytest.StashKey[display.Display]()
 _POSTGRES = pytest.StashKey[postgres.Cluster]()

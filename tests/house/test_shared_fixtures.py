@@ -7,6 +7,7 @@ import subprocess
 import warnings
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy
 
@@ -29,6 +30,11 @@ def test_two_postgres_databases_do_not_see_each_other(postgres_url: str) -> None
         assert sqlalchemy.inspect(connection).get_table_names() == []
         assert connection.scalar(sqlalchemy.text("SHOW server_version_num")) >= "120000"
     engine.dispose()
+
+
+def test_a_busy_machine_fails_no_drawn_example() -> None:
+    assert hypothesis.settings.default is not None
+    assert hypothesis.settings.default.deadline is None
 
 
 def test_a_window_can_open(x_display: str) -> None:

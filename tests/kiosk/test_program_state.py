@@ -441,7 +441,7 @@ any_facts = st.builds(
     tolerate_allows=st.booleans(),
     program_place=st.just("Kelurahan Metro"),
 )
-many = settings(deadline=None, max_examples=600)
+many = settings(max_examples=250)
 
 
 @many
