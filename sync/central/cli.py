@@ -37,6 +37,7 @@ from sync.central import (
     state,
 )
 from sync.central.import_format import MAX_BYTES
+from sync.central.paging import add_page
 from sync.central.state import Central
 
 HOME_VARIABLE: Final = "KMC_HOME"
@@ -239,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--keeper", action="store_true", help="the point's rights lie at this kiosk")
     kiosk_commands.register(kiosk, add)
     feed_commands.register(kiosk, add)
-    _add_page(add(kiosk, "list", _kiosk_list, "list kiosks"), kiosk_rows.PAGE)
+    add_page(add(kiosk, "list", _kiosk_list, "list kiosks"), kiosk_rows.PAGE)
     one = add(kiosk, "revoke", _kiosk_revoke, "revoke a lost or stolen kiosk")
     one.add_argument("kiosk", metavar="KIOSK")
 
@@ -252,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--role", choices=officer_rows.ROLES, default="officer")
     one.add_argument("--point", type=int, required=True)
     one.add_argument("--until", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
-    _add_page(add(officer, "list", _officer_list, "list officers"), officer_rows.PAGE)
+    add_page(add(officer, "list", _officer_list, "list officers"), officer_rows.PAGE)
     one = add(officer, "set-pin", _officer_set_pin, "give an officer a PIN, from a prompt or stdin")
     one.add_argument("username")
 
@@ -264,11 +265,6 @@ def _parser() -> argparse.ArgumentParser:
 
     recovery_commands.register(commands, add, group)
     return parser
-
-
-def _add_page(parser: argparse.ArgumentParser, limit: int) -> None:
-    parser.add_argument("--after", default="", metavar="ID", help="only what comes behind this one")
-    parser.add_argument("--limit", type=int, default=limit)
 
 
 if __name__ == "__main__":
