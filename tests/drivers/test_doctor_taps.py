@@ -58,7 +58,9 @@ def slipped() -> Faulted:
 
 
 def test_ten_good_taps() -> None:
-    events = [event for ms in range(20, 30) for event in (None, read(ms), None, Lifted())]
+    events: list[PollEvent | None] = []
+    for ms in range(20, 30):
+        events += [None, read(ms), None, Lifted()]
     reader = Scripted(*events)
     said: list[str] = []
     score = measure(reader, said.append, empty_s=1.0, clock=lambda: reader.now, rest=reader.rest)
@@ -71,7 +73,9 @@ def test_ten_good_taps() -> None:
 
 def test_faults_and_noise_are_counted() -> None:
     taps = [read(20), slipped(), read(400), slipped()]
-    events = [event for one in taps for event in (one, Lifted())]
+    events: list[PollEvent | None] = []
+    for one in taps:
+        events += [one, Lifted()]
     reader = Scripted(*events, None, slipped())
     score = measure(reader, print, taps=4, empty_s=1.0, clock=lambda: reader.now, rest=reader.rest)
     assert (score.reads, score.faults, score.noise) == (2, {"card_lifted": 2}, 1)

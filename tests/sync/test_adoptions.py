@@ -15,7 +15,8 @@ from kiosk.counter import Counter
 from kiosk.errors import CardFault, OfficerFault
 from kiosk.values import CardRead, Grade, Medium
 from sync.central import adoptions, holder_merge, importing, officer_badges, officer_rows
-from tests.sync.central_side import CARD_1, card_no_of, city, holder
+from sync.central.identity_numbers import card_no_of
+from tests.sync.central_side import CARD_1, city, holder
 from tests.sync.whole import Kiosk, Whole, whole_city
 
 UID = bytes.fromhex("04a1b2c3d4e5f6")
