@@ -72,7 +72,7 @@ def test_ten_good_taps() -> None:
 
 
 def test_faults_and_noise_are_counted() -> None:
-    taps = [read(20), slipped(), read(400), slipped()]
+    taps: list[PollEvent] = [read(20), slipped(), read(400), slipped()]
     events: list[PollEvent | None] = []
     for one in taps:
         events += [one, Lifted()]
