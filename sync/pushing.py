@@ -9,10 +9,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kiosk import freezing
 from kiosk.acknowledgement import Acknowledged, acknowledge
@@ -20,11 +22,17 @@ from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
 from kiosk.generations import anchor_place
 from kiosk.ledger import JOURNAL, JOURNAL_PRIVATE, Ledger
-from sync.wire import JournalAnswer, JournalRequest, PrivateNote, SignedRecord
+from sync.wire import MAX_RECORDS, JournalAnswer, JournalRequest, PrivateNote, SignedRecord
 
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 200
+"""Of the first push, and of each after one that took long or failed."""
+MOST_RECORDS = MAX_RECORDS
+MOST_BYTES = 1024 * 1024
+"""Of records and texts in one batch, before Base64: a thousand usual records take half of it."""
+QUICK_S = 2.0
+"""An answer sooner than this doubles the next batch: a kiosk waits ten seconds for one."""
 LOCK_FILE = "push.lock"
 MAX_GAPS = 3
 
@@ -45,11 +53,20 @@ class _Progress:
 class Pusher:
     """Pushes the journal of one ledger connection."""
 
-    def __init__(self, home: Path, ledger: Ledger, gen: int, push: Push) -> None:
+    def __init__(
+        self,
+        home: Path,
+        ledger: Ledger,
+        gen: int,
+        push: Push,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._home = home
         self._ledger = ledger
         self._gen = gen
         self._push = push
+        self._monotonic = monotonic
+        self._records = BATCH_RECORDS
 
     def push_all(self, on_batch: Callable[[], None] = lambda: None) -> int:
         """Sends every record that central has not acknowledged; answers how many it took.
@@ -75,13 +92,22 @@ class Pusher:
             request = self._batch(gen, start)
             if not request.records:
                 return False
-            answer = self._push(request)
+            answer = self._timed_push(request)
             self._take(gen, start, answer, progress)
         for conflict in answer.conflicts:
             log.warning("conflict %s: %s", conflict.code, ", ".join(conflict.refs))
         if answer.quarantined:
             log.warning("central could not interpret records %s of generation %d", answer.quarantined, gen)
         return True
+
+    def _timed_push(self, request: JournalRequest) -> JournalAnswer:
+        """Fits the next batch to how soon this one is answered: each costs both ends the same once more."""
+        records, self._records = self._records, BATCH_RECORDS
+        begun = self._monotonic()
+        answer = self._push(request)
+        if self._monotonic() - begun < QUICK_S:
+            self._records = min(MOST_RECORDS, records * 2)
+        return answer
 
     def _take(self, gen: int, start: int, answer: JournalAnswer, progress: _Progress) -> None:
         if answer.status == "gap":
@@ -117,7 +143,7 @@ class Pusher:
                 WHERE j.gen = ? AND j.seq >= ? ORDER BY j.seq LIMIT ?""",
             gen,
             start,
-            BATCH_RECORDS,
+            self._records,
         )
         anchor = anchor_place(self._ledger.db.conn, gen)
         if anchor is not None and start <= anchor[0]:
@@ -128,6 +154,7 @@ class Pusher:
             )
         if rows and rows[0][0] != start:
             raise EnvironmentFault("journal_damaged", f"record {gen}:{start} is missing", gen=gen, seq=start)
+        rows = list(_not_too_long(rows))
         return JournalRequest(
             gen=gen,
             from_seq=start,
@@ -146,3 +173,13 @@ class Pusher:
             yield
         finally:
             os.close(handle)
+
+
+def _not_too_long(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """As many of the first rows as MOST_BYTES hold, one at least."""
+    size = 0
+    for count, (_, record, signature, _, text) in enumerate(rows):
+        size += len(record) + len(signature) + len((text or "").encode())
+        if size > MOST_BYTES and count:
+            return rows[:count]
+    return rows

@@ -55,21 +55,18 @@ def rows_with(
     ``same``: other columns and the value that they have. All that a key is made of has to be among them, or
     every row of a bucket is read for some.
 
-    SQLite's driver knows no booleans: there they are 0 and 1.
+    SQLite's driver knows no booleans: there they are 0 and 1. Raises, on PostgreSQL, the driver's own errors.
     """
     if not keys:
         return []
     is_sqlite = connection.dialect.name == "sqlite"
-    wanted: object = json.dumps(keys) if is_sqlite else list(keys)
+    statement = _select_sql(table, tuple(names), (*same, key), is_sqlite)
+    if is_sqlite:
+        return list(connection.exec_driver_sql(statement, (*same.values(), json.dumps(keys))).all())
     cursor: Any = connection.connection.cursor()
     try:
-        statement = _select_sql(table, tuple(names), (*same, key), is_sqlite)
-        if is_sqlite:
-            cursor.execute(statement, (*same.values(), wanted))
-        else:
-            # Planned each time: a plan that is kept may be of a table that was nearly empty.
-            cursor.execute(statement, (wanted, *same.values()), prepare=False)
-        return list(cursor.fetchall())
+        # Planned each time: a plan that is kept may be of a table that was nearly empty.
+        return list(cursor.execute(statement, (list(keys), *same.values()), prepare=False).fetchall())
     finally:
         cursor.close()
 

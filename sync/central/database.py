@@ -66,8 +66,8 @@ class Database:
         try:
             with self.transaction("BEGIN", writes=False) as connection:
                 yield connection
-        except OperationalError as fault:
-            raise _unavailable(fault.orig) from fault
+        except (OperationalError, psycopg.OperationalError) as fault:
+            raise _unavailable(fault.orig if isinstance(fault, OperationalError) else fault) from fault
 
     def write(self, work: Callable[[Connection], T], *, quiet: bool = False, in_turn: bool = False) -> T:
         """Runs ``work`` in one transaction and commits; runs it again if another transaction was in its way.

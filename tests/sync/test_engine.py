@@ -84,8 +84,8 @@ def test_a_round_pushes_takes_in_and_loads(world: World, central: FakeCentral, e
 def test_a_long_journal_goes_in_batches_oldest_first(
     world: World, central: FakeCentral, engine: SyncEngine
 ) -> None:
-    note(world, BATCH_RECORDS * 2 + 5)
-    assert engine.push_all() == BATCH_RECORDS * 2 + 5
+    note(world, BATCH_RECORDS * 3 + 5)  # the second batch is twice the first
+    assert engine.push_all() == BATCH_RECORDS * 3 + 5
     assert central.calls == ["push"] * 3
     assert world.ledger.waiting() == 0
 
@@ -228,7 +228,8 @@ def test_two_uploaders_take_turns(world: World, central: FakeCentral) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (sum(pushed), most, len(central.calls)) == (BATCH_RECORDS * 3, 1, 3)
+    assert (sum(pushed), most) == (BATCH_RECORDS * 3, 1)
+    assert len(central.calls) in (2, 3)  # one of them may have had two turns, the second a longer one
     assert world.ledger.waiting() == 0
 
 
