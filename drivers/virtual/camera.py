@@ -137,11 +137,10 @@ class VirtualCamera:
         """Sends again."""
         self._flowing.set()
 
-    @property
-    def frame(self) -> bytes | None:
-        """The JPEG to send now; None while stalled."""
+    def frame(self, number: int) -> bytes | None:
+        """The JPEG that a viewer gets as its ``number``-th; None while stalled."""
         frames = self._frames
-        return frames[self.frames_sent % len(frames)] if self._flowing.is_set() else None
+        return frames[number % len(frames)] if self._flowing.is_set() else None
 
     def __enter__(self) -> VirtualCamera:
         self.start()
@@ -202,11 +201,14 @@ class _Stream(BaseHTTPRequestHandler):
 
     def _send_frames(self) -> None:
         due = time.monotonic()
+        # Counted for each viewer: by one count for all, two of them would each see one picture for ever.
+        sent = 0
         while not self.server.ended.is_set():
-            frame = self.server.camera.frame
+            frame = self.server.camera.frame(sent)
             if frame is not None:
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
                 self.wfile.write(head.encode("ascii") + frame + b"\r\n")
+                sent += 1
                 self.server.camera.frames_sent += 1
             due = max(due + 1 / self.server.camera.frames_per_s, time.monotonic())
             self.server.ended.wait(due - time.monotonic())

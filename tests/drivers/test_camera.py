@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -329,3 +330,15 @@ def test_a_virtual_camera_keeps_its_port_and_answers_nothing_else(virtual: Virtu
 def test_a_text_that_no_code_holds(virtual: VirtualCamera) -> None:
     with pytest.raises(ValueError, match=r"[Dd]ata"):
         virtual.show("KMC1:" + "A" * 4000)
+
+
+def test_two_viewers_of_one_camera_each_see_it_live(virtual: VirtualCamera, camera: Camera) -> None:
+    with contextlib.closing(Camera(virtual.url)) as other:
+        other.open()
+        for viewer in (camera, other):
+            seen = set()
+            for _ in range(12):
+                frame = viewer.newest(5.0)
+                assert frame is not None
+                seen.add(frame.small.tobytes())
+            assert len(seen) > 1
