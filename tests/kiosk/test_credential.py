@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import base45
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk import cose, credential
 from kiosk.credential import VerifiedCard
 from kiosk.errors import CardFault
-from kiosk.values import CardRead, Grade, Medium
+from kiosk.values import CardRead, ChipProof, Grade, Medium
 from tests.kiosk.city import CITY, NOW, UID, YEAR, shown, tapped
 
 QR_ALPHANUMERIC = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
@@ -188,6 +189,43 @@ def test_another_code_is_foreign(payload: bytes) -> None:
 def test_a_card_with_nothing_on_it_is_empty() -> None:
     assert code_of(tapped(b"")) == "card_empty"
     assert code_of(shown(b"")) == "card_empty"
+
+
+@pytest.mark.parametrize(
+    ("chip", "uid", "code"),
+    [
+        ("NTAG215", UID, "card_empty"),
+        ("DESFire", UID, "card_empty"),
+        ("", b"", "card_empty"),
+        ("MIFARE Classic 1K", UID[:4], "card_classic"),
+        ("MIFARE Classic 4K", UID, "card_classic"),
+        ("MIFARE Plus 2K", UID, "card_classic"),
+        ("NTAG213", UID, "card_too_small"),
+        ("Ultralight EV1", UID, "card_too_small"),
+        ("DESFire random UID", b"\x08\x01\x02\x03", "card_random_uid"),
+    ],
+)
+def test_a_card_with_nothing_on_it_is_named_by_its_chip(chip: str, uid: bytes, code: str) -> None:
+    assert code in credential.NOTHING_ON_CARD
+    assert code_of(CardRead(Medium.NFC, b"", uid, chip)) == code
+
+
+@pytest.mark.parametrize("grade", [Grade.P1, Grade.P2, Grade.P3])
+def test_a_chip_that_is_not_its_makers_is_refused_whatever_it_proved(grade: Grade) -> None:
+    read = tapped(CITY.chip())
+    for original, holds in ((True, True), (None, True), (False, False)):
+        signed_by_maker = replace(read, proof=ChipProof(grade, original=original))
+        if holds:
+            assert credential.verify(signed_by_maker, CITY.keyset, NOW, grade).grade is grade
+        else:
+            assert code_of(signed_by_maker, proved=grade) == "card_not_original"
+
+
+def test_claims_that_are_too_many_are_not_parsed() -> None:
+    most = credential.MAX_CLAIMS
+    for count, code in ((most - 3, "card_malformed"), (most - 2, "card_oversized"), (3000, "card_oversized")):
+        payload = b"\x59" + count.to_bytes(2, "big") + bytes(count)
+        assert code_of(tapped(cose.sign(payload, CITY.issuer, b"i-now"))) == code
 
 
 def test_a_typed_number_is_no_credential() -> None:
@@ -436,6 +474,7 @@ def test_the_order_of_the_checks_is_that_of_the_design() -> None:
     }
     without_chip = {key: value for key, value in wrong.items() if key not in (-65539, -65540)}
     other_uid = b"\x08\x01\x02\x03"
+    copied = ChipProof(Grade.P1, original=False)
     steps: list[tuple[str, CardRead]] = [
         ("card_oversized", tapped(signed(without_chip, CITY.stranger, b"i-xyz") + bytes(4096), other_uid)),
         ("card_malformed", tapped(signed(without_chip, CITY.stranger, b"i-xyz") + b"\x00", other_uid)),
@@ -447,7 +486,8 @@ def test_the_order_of_the_checks_is_that_of_the_design() -> None:
         ("card_expired", tapped(signed(without_chip | {1: "metrokota.go.id", 6: NOW - 5000}), other_uid)),
         ("card_wrong_medium", tapped(signed(QR_CLAIMS), other_uid)),
         ("card_random_uid", tapped(signed(CHIP_CLAIMS | {-65540: "p2"}), other_uid)),
-        ("card_wrong_chip", tapped(signed(CHIP_CLAIMS | {-65540: "p2"}), bytes(7))),
+        ("card_wrong_chip", replace(tapped(signed(CHIP_CLAIMS | {-65540: "p2"}), bytes(7)), proof=copied)),
+        ("card_not_original", replace(tapped(signed(CHIP_CLAIMS | {-65540: "p2"})), proof=copied)),
         ("card_downgrade", tapped(signed(CHIP_CLAIMS | {-65540: "p2"}))),
     ]
     assert [code_of(read) for _, read in steps] == [code for code, _ in steps]
