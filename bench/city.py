@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bench import programs
 from kiosk import period
+from kiosk.legacy_cards import legacy_id
 from kiosk.period import Period
 from kiosk.program import Program, parse_program
 
@@ -240,3 +241,12 @@ class City:
     def _officer(self, pin_hashes: dict[str, str]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         for username, hashed in pin_hashes.items():
             yield f"o{self.point}", (username, username.upper(), "officer", self.point, hashed, None)
+
+    def _badge(self, pin_hashes: dict[str, str]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        for number, username in enumerate(pin_hashes, 1):
+            yield f"o{self.point}", (f"B{number:012d}", username, 1, 0)
+
+    def _legacy_card(self, _: object) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        for holder in range(7, self.holders, 50):
+            place = f"p{self.point_of((holder - 1) // FAMILY + 1)}"
+            yield place, (legacy_id("number", self.card_no(holder)), holder, "active")

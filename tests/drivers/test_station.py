@@ -295,15 +295,20 @@ def test_a_reader_process_once_gives_up(running: Running) -> None:
 
 
 @pytest.mark.parametrize("device", ["usb:ffff:fffe", "udp:nonsense", "tty:NONE:pn532"])
-def test_a_missing_device_is_told_with_exit_code_3(device: str) -> None:
+@pytest.mark.parametrize("once", [True, False], ids=["once", "for long"])
+def test_a_missing_device_is_told(device: str, once: bool) -> None:
+    """For one card the process ends with exit code 3; else it waits for the device while anybody listens."""
     done = subprocess.run(
-        reader_command(device), stdin=subprocess.PIPE, capture_output=True, timeout=60, check=False
+        reader_command(device, 5 if once else 0, *(["--once"] if once else [])),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
-    [line] = done.stdout.splitlines()
-    gone = parse_event(line)
+    gone = parse_event(done.stdout.splitlines()[0])
     assert isinstance(gone, Gone)
     assert gone.fault.code == "reader_missing"
-    assert done.returncode == 3
+    assert done.returncode == (3 if once else 0)
 
 
 def test_a_supervised_reader_process_reads_tap_after_tap(running: Running) -> None:
