@@ -21,6 +21,7 @@ from kiosk.values import Mode
 from sync.central import (
     adoption_commands,
     card_batch_commands,
+    card_certify,
     card_commands,
     demo,
     feed_commands,
@@ -231,6 +232,8 @@ def _parser() -> argparse.ArgumentParser:
 
     card = group("card", "cards")
     card_batch_commands.register(card, add, card_commands.register(card, add), _branding)
+
+    card_certify.register(card, add)
 
     kiosk = group("kiosk", "kiosks")
     one = add(kiosk, "add", _kiosk_add, "register a kiosk")

@@ -26,6 +26,8 @@ from sync.wire import CITY, from_base64, to_base64
 
 MOST_KEYS: Final = 40
 """A kiosk keeps two keysets and its enrolment in 16 KiB."""
+SIGNING: Final = (KeyUse.CENTRAL, KeyUse.ISSUER, KeyUse.CARD_CA)
+"""What keys are made for; without the last one chips that sign are merely read."""
 YEAR_S: Final = 366 * 86_400
 DEFAULT_YEARS: Final = 10
 
@@ -35,7 +37,8 @@ Change = Callable[[list[Key]], list[Key]]
 def listed(central: Central) -> list[dict[str, Any]]:
     """Every key of the keyset and both roots, for people."""
     keys, known = central.keys, central.ring.keyset
-    signing = {keys.central.kid, keys.issuer.kid}
+    authority = key_files.in_force_at(known, KeyUse.CARD_CA, central.now())
+    signing = {keys.central.kid, keys.issuer.kid, *authority[:1]}
     rows = [_told(key, signs=key.kid in signing) for key in known.keys if key.use is not KeyUse.ROOT]
     for name, root in (("root1", keys.root1), ("root2", keys.root2)):
         status = KeyStatus.COMPROMISED if known.distrusts(root.public) else KeyStatus.ACTIVE
@@ -100,7 +103,8 @@ def _declare(central: Central, kid: str, root_file: Path, status: KeyStatus) -> 
         if found.status is KeyStatus.COMPROMISED and status is not KeyStatus.COMPROMISED:
             raise OfficerFault("key_compromised", f"{kid} is compromised for good")
         left = [key for key in known if key is not found]
-        if not key_files.in_force_at(KeySet(now, tuple(left)), found.use, now):
+        needed = found.use is not KeyUse.CARD_CA
+        if needed and not key_files.in_force_at(KeySet(now, tuple(left)), found.use, now):
             raise OfficerFault("last_key", f"add another key for {found.use} first")
         return [replace(found, status=status, since=now) if key is found else key for key in known]
 

@@ -19,7 +19,7 @@ def register(group: Callable[[str, str], Any], add: Callable[..., argparse.Argum
     keys = group("key", "the city's keys")
     add(keys, "list", _list, "every key with what it is worth")
     one = add(keys, "add", _add, "make a key; a root key signs the newer keyset")
-    one.add_argument("--use", choices=[str(KeyUse.CENTRAL), str(KeyUse.ISSUER)], required=True)
+    one.add_argument("--use", choices=[str(use) for use in key_admin.SIGNING], required=True)
     one.add_argument("--from", dest="start", default="", metavar="ISO", help="signs from then on; else now")
     _add_root(one)
     for name, run, words in (

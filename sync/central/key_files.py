@@ -138,6 +138,13 @@ def in_force_at(known: KeySet, use: KeyUse, now: int) -> list[bytes]:
     return [key.kid for key in sorted(found, key=lambda key: (key.start, key.since, key.kid), reverse=True)]
 
 
+def card_authority(home: Path, known: KeySet, now: int) -> Signer | None:
+    """The key that certifies chips now; None if no such key is in force, or it is not in this folder."""
+    if not in_force_at(known, KeyUse.CARD_CA, now):
+        return None
+    return _in_force(home / KEYS_FOLDER, KeyUse.CARD_CA, known, now)
+
+
 def sync(folder: Path) -> None:
     """Makes the names in a folder durable, and tells running processes that something in it has changed."""
     os.utime(folder)
@@ -163,7 +170,9 @@ def _in_force(folder: Path, use: KeyUse, known: KeySet | None, now: int) -> Sign
     first = folder / f"{use}.key"
     if known is None:
         return read_signer(first)
-    here = {one.kid: one for one in map(read_signer, [first, *sorted(folder.glob(f"{use}-*.key"))])}
+    # Of central and issuer one is made at the start; card authorities are only ever added.
+    files = [*([] if use is KeyUse.CARD_CA else [first]), *sorted(folder.glob(f"{use}-*.key"))]
+    here = {one.kid: one for one in map(read_signer, files)}
     active = [key.kid for key in known.keys if key.use is use and key.status is KeyStatus.ACTIVE]
     # A clock that is wrong on central must not silence it: any active key, if none is in force by the date.
     for kid in (*in_force_at(known, use, now), *active[::-1]):
