@@ -50,7 +50,7 @@ def measure() -> list[Figure]:
             "MB",
             spread([found["rss_mb"]]),
             limit=Limit(MOST_MB, "most"),
-            note="rise of the largest resident size over that after one good card, as the kernel counts it",
+            note="rise of the resident size beyond one good card and the inputs, as the kernel counts it",
         ),
     ]
 

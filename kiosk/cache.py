@@ -304,12 +304,12 @@ class Cache(DatabaseFile):
         rows = self.rows(f'{_select("right")} WHERE "right" IN ({marks})', *rights)
         return {row[0]: RightPlace(*row) for row in rows}
 
-    def denied(self, card_no: str, issue_no: int) -> str | None:
-        """Why a card was denied, or None."""
+    def denied(self, card_no: str, issue_no: int) -> tuple[str, str] | None:
+        """Why a card was denied and since when (ISO date), or None."""
         row = self.row(
-            'SELECT reason FROM "denied_card" WHERE card_no = ? AND issue_no = ?', card_no, issue_no
+            'SELECT reason, since FROM "denied_card" WHERE card_no = ? AND issue_no = ?', card_no, issue_no
         )
-        return str(row[0]) if row else None
+        return (str(row[0]), str(row[1])) if row else None
 
     def officer(self, username: str) -> CachedOfficer | None:
         """An officer by user name."""

@@ -160,12 +160,14 @@ class Counter:
         holder = cache.holder_by_card(card.card_no)
         if holder is None:
             badges.check_no_badge(cache, card)
+        reason, since = cache.denied(card.card_no, card.issue_no) or (None, "")
         check_standing(
             card,
             holder.issue_no if holder else None,
             self._ledger.highest_issue(card.card_no),
-            cache.denied(card.card_no, card.issue_no),
+            reason,
             holder.status if holder else None,
+            since,
         )
         if holder is None:
             raise CardFault("card_unknown_holder", "no holder with this card number in the cache")

@@ -193,29 +193,33 @@ def check_standing(
     highest_seen: int,
     denied_reason: str | None,
     holder_status: str | None,
+    denied_since: str = "",
 ) -> None:
     """Refuses a genuine card that is not to be served now.
 
     ``active_issue_no`` and ``holder_status`` are the cache's (None: holder unknown here), ``highest_seen``
     the ledger's highest issue number of this card number (0: none), ``denied_reason`` the deny list's for
-    this issue.
+    this issue and ``denied_since`` its ISO date. A denial holds whatever its date: the date is for people
+    (detail ``since``), since the clock of a kiosk may be wrong.
 
     Raises CardFault, in this order: ``card_superseded`` (detail ``denied``: the deny list's reason, if any),
     ``card_blocked`` or ``card_deceased`` by the holder's status, ``card_lost``, ``card_stolen``,
     ``card_replaced``, ``card_revoked``, ``card_deceased`` by the deny list, ``card_unknown_holder``.
     A reason or status this program does not know refuses as ``card_revoked`` or ``card_blocked``.
     """
+    dated = {"since": denied_since} if denied_reason is not None and denied_since else {}
     newest = max(highest_seen, active_issue_no or 0)
     if verified.issue_no < newest:
         raise CardFault(
-            "card_superseded", f"issue {verified.issue_no} of {newest}", denied=denied_reason or ""
+            "card_superseded", f"issue {verified.issue_no} of {newest}", denied=denied_reason or "", **dated
         )
     if holder_status is not None and holder_status != "active":
         code = "card_deceased" if holder_status == "deceased" else "card_blocked"
         raise CardFault(code, f"holder is {holder_status}")
     if denied_reason is not None:
         known = denied_reason in ("lost", "stolen", "replaced", "revoked", "deceased")
-        raise CardFault(f"card_{denied_reason}" if known else "card_revoked", f"denied: {denied_reason}")
+        code = f"card_{denied_reason}" if known else "card_revoked"
+        raise CardFault(code, f"denied: {denied_reason}", **dated)
     if active_issue_no is None or holder_status is None:
         raise CardFault("card_unknown_holder", "no holder of this card in the cache")
 

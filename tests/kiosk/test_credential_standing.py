@@ -55,3 +55,14 @@ def test_an_older_card_that_was_stolen_tells_the_officer_so() -> None:
     with pytest.raises(CardFault) as raised:
         credential.check_standing(CARD, 4, 4, "stolen", "active")
     assert raised.value.detail == {"denied": "stolen"}
+
+
+@pytest.mark.parametrize("since", ["2026-11-01", "2036-01-01"])
+def test_a_denial_holds_whatever_its_date_and_tells_it(since: str) -> None:
+    for active, code in ((3, "card_lost"), (4, "card_superseded")):
+        with pytest.raises(CardFault) as raised:
+            credential.check_standing(CARD, active, 3, "lost", "active", since)
+        assert (raised.value.code, raised.value.detail["since"]) == (code, since)
+    with pytest.raises(CardFault) as raised:
+        credential.check_standing(CARD, 4, 3, None, "active", since)
+    assert "since" not in raised.value.detail
