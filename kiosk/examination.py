@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from config.load import load
-from config.mistakes import SettingsFault
+from config.mistakes import Mistake, SettingsFault
 from kiosk import enrolment, sync_state
 from kiosk.central_time import HIGHEST_WALL
 from kiosk.clock import Clock, from_unix_ms
@@ -58,19 +58,15 @@ def examine_settings() -> list[Finding]:
     try:
         loaded = load()
     except SettingsFault as fault:
-        return [
-            Finding(
-                "settings",
-                CheckStatus.BAD,
-                mistake.where,
-                str(mistake),
-                "mend that line of the settings file",
-                "kmc-kiosk config check",
-            )
-            for mistake in fault.mistakes
-        ]
+        return [_of_mistake(mistake) for mistake in fault.mistakes]
     seen = "good" if loaded.file.exists() else "no file: every setting has its default"
     return [Finding("settings", CheckStatus.GOOD, str(loaded.file), seen, again="kmc-kiosk config check")]
+
+
+def _of_mistake(mistake: Mistake) -> Finding:
+    place, _, seen = str(mistake).partition(": ")
+    fix = f"mend it there, or take it out: {mistake.key}" if mistake.key else "mend it there"
+    return Finding("settings", CheckStatus.BAD, place, seen, fix, "kmc-kiosk config check")
 
 
 def examine_sound() -> Finding:
@@ -112,7 +108,7 @@ def _safely(check: str, folder: Path, work: Callable[[], Iterator[Finding]]) -> 
 
 _FIXES: Final = {
     "database_damaged": "kmc-kiosk journal salvage",
-    "keys_exposed": "chmod 0400 device.keys in the data folder",
+    "keys_exposed": "chmod 0400 {folder}/device.keys",
     "data_folder_read_only": "mount the data folder's disk for writing; look for a full or failing disk",
     "disk_full": "free some space on the data folder's disk",
     "not_enrolled": "kmc-kiosk enrol TICKET --central URL",
@@ -120,7 +116,7 @@ _FIXES: Final = {
 
 
 def _of_fault(check: str, folder: Path, fault: KioskError) -> Finding:
-    fix = _FIXES.get(fault.code, "kmc-kiosk status --json")
+    fix = _FIXES.get(fault.code, "kmc-kiosk status --json").format(folder=folder)
     return Finding(check, CheckStatus.BAD, str(folder), f"{fault.code}: {fault.message}", fix)
 
 
