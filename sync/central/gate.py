@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,18 +16,17 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from kiosk.errors import CentralFault, EnvironmentFault, KioskError
-from sync.central import key_rows
+from sync.central import bodies, key_rows
 from sync.central.admission import Admission, caller_of
+from sync.central.bodies import Message, Receive
 from sync.central.key_rows import DeviceKey
 from sync.central.limits import Limits, OutOfLine, check_depth
 from sync.central.state import Central
 from sync.signature import ENROL_KEYID, SignedBy, check_clock, seal_answer, signer_of, verify_request
 from sync.snapshot_format import MEDIA_TYPE
-from sync.wire import ANSWER_HEADER, MAX_BODY_BYTES, EnrolRequest, ErrorAnswer
+from sync.wire import ANSWER_HEADER, EnrolRequest, ErrorAnswer
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -107,7 +105,7 @@ class Gate:
         except OutOfLine as fault:
             # Nothing of it is looked at or kept, but who still sends does not hear an answer.
             with suppress(CentralFault):
-                await _pass_over(receive, self._limits.rules.body_s)
+                await bodies.pass_over(receive, self._limits.rules.body_s)
             answer, signed = _refusal(fault), None
         except CentralFault as fault:
             answer, signed = _refusal(fault), None
@@ -118,7 +116,7 @@ class Gate:
     ) -> tuple[_Answer, SignedBy | None]:
         signed: SignedBy | None = None
         try:
-            body = await _body(headers, receive, self._limits.rules.body_s)
+            body = await bodies.take(headers, receive, self._limits.rules.body_s)
             if scope["path"] in UNSIGNED_PATHS:
                 return await self._run(scope, body, receive), None
             by, keys, public = await run_in_threadpool(self._verify, scope, headers, body)
@@ -260,42 +258,6 @@ def _headers(scope: Scope) -> dict[str, str]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
-
-
-async def _body(headers: dict[str, str], receive: Receive, within_s: float) -> bytes:
-    try:
-        async with asyncio.timeout(within_s):
-            return await _whole_body(headers, receive)
-    except TimeoutError:
-        raise CentralFault("body_slow", f"not whole within {within_s:.0f} s") from None
-
-
-async def _pass_over(receive: Receive, within_s: float) -> None:
-    """Takes a body in without keeping it."""
-    try:
-        async with asyncio.timeout(within_s):
-            while (await receive()).get("more_body", False):
-                pass
-    except TimeoutError:
-        raise CentralFault("body_slow", f"not whole within {within_s:.0f} s") from None
-
-
-async def _whole_body(headers: dict[str, str], receive: Receive) -> bytes:
-    announced = headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-        raise CentralFault("body_too_large", f"at most {MAX_BODY_BYTES} bytes")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise CentralFault("body_invalid", "the request was cut off")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY_BYTES:
-            raise CentralFault("body_too_large", f"at most {MAX_BODY_BYTES} bytes")
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 def _enrol_public(body: bytes) -> bytes:
