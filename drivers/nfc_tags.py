@@ -200,7 +200,4 @@ def _read_type4(frontend: BudgetedFrontend, target: Any, chip: Chip) -> TagConte
 
 
 def _type4_signature(tag: Any) -> bytes | None:
-    command = originality.READ_SIG_APDU
-    answer = bytes(tag.transceive(bytearray(command)))
-    status = int.from_bytes(answer[-2:], "big")
-    return answer[:-2] if status in originality.READ_SIG_STATUS else None
+    return originality.signature_in(bytes(tag.transceive(bytearray(originality.READ_SIG_APDU))))

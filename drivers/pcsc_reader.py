@@ -7,7 +7,7 @@ was changed between two looks.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -18,6 +18,7 @@ from smartcard import scard
 from drivers.chip_prover import Prover
 from drivers.chips.identify import Chip
 from drivers.chips.ndef import credential_payload
+from drivers.chips.originality import NXP_KEYS, READ_SIG_APDU, PublicKey, is_original, signature_in
 from drivers.nfc_budget import TAP_BUDGET_S, BudgetSpent
 from drivers.pcsc_link import Card, CardGone, CardSilent, Service
 from drivers.pcsc_tags import identify, read_message
@@ -32,7 +33,7 @@ from drivers.reader import (
     Tally,
 )
 from kiosk.errors import CardFault, EnvironmentFault
-from kiosk.values import CardRead, Medium
+from kiosk.values import CardRead, ChipProof, Grade, Medium
 
 PREFIX = "pcsc:"
 WAIT_S = 0.1
@@ -61,6 +62,7 @@ class PcscConnection:
         reference: DeviceReference,
         *,
         prover: Prover | None = None,
+        originality_keys: Sequence[PublicKey] = NXP_KEYS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """The path may be ``pcsc:`` alone (the first reader) or the beginning of one reader's name."""
@@ -68,6 +70,7 @@ class PcscConnection:
         self.interval_s = 0.0
         self._wanted = reference.path.removeprefix(PREFIX)
         self._prover = prover or Prover()
+        self._originality_keys = tuple(originality_keys)
         self._clock = clock
         self._tally = Tally()
         self._service = Service()
@@ -179,10 +182,15 @@ class PcscConnection:
             )
 
     def _read(self, card: Card, chip: Chip, found_at: float) -> CardRead:
+        # Before an application is selected: the signature is the chip's own.
+        signature = signature_in(card.transmit(READ_SIG_APDU)) if chip.signs else None
         message = read_message(card.transmit, chip)
         payload = credential_payload(message)
         transmit = card.transmit if chip.family.value == "type4" else None
         proof = self._prover.prove(transmit, chip.uid, message)
+        original = is_original(chip.uid, signature, self._originality_keys)
+        if original is not None:
+            proof = replace(proof or ChipProof(Grade.P1), original=original)
         read_ms = (self._clock() - found_at) * 1000
         return CardRead(
             Medium.NFC, payload, chip.uid, chip.label, self.reference.name, round(read_ms, 1), proof

@@ -17,7 +17,7 @@ READ_SIG = bytes([0x3C, 0x00])
 READ_SIG_APDU = bytes.fromhex("903C0000010000")
 """DESFire and NTAG 424 DNA: Read_Sig wrapped in an APDU (AN12196, section 7.2); answers 56 bytes."""
 
-READ_SIG_STATUS = (0x9190, 0x9100)
+READ_SIG_STATUS = (b"\x91\x90", b"\x91\x00")
 """Statuses with which Read_Sig succeeds: NTAG 424 DNA answers 9190h (AN12196, section 7.2)."""
 
 _Point = tuple[int, int, int]
@@ -206,6 +206,11 @@ NXP_KEYS = (
     ),
 )
 """What a kiosk in production believes."""
+
+
+def signature_in(answer: bytes) -> bytes | None:
+    """The signature in an answer to READ_SIG_APDU; None from a chip that does not know it."""
+    return answer[:-2] if answer[-2:] in READ_SIG_STATUS else None
 
 
 def is_original(uid: bytes, signature: bytes | None, keys: Iterable[PublicKey] = NXP_KEYS) -> bool | None:

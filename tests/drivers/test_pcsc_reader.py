@@ -15,12 +15,14 @@ import pytest
 from drivers.chip_prover import Prover
 from drivers.chips import ndef, pcsc_atr, personalise
 from drivers.chips.identify import Family
+from drivers.chips.originality import PublicKey
 from drivers.chips.personalise import MasterKeys
 from drivers.lines import parse_event
 from drivers.makes import connect
 from drivers.pcsc_reader import PcscConnection, find_readers
 from drivers.reader import DeviceReference, Faulted, Lifted, Ready
 from drivers.virtual.ev2_chip import Ev2Chip, blank_desfire_ev2, blank_ntag424
+from drivers.virtual.signer import Signer
 from drivers.virtual.signing_chip import SigningChip
 from drivers.virtual.vpcd import SlotCard, Type4Slot, in_slot
 from kiosk.errors import CardFault, EnvironmentFault
@@ -93,6 +95,23 @@ def test_a_chip_with_its_key_is_p2(kind: str, rig: PcscRig) -> None:
         fault = end_of(connection)
         assert isinstance(fault, CardFault)
         assert (fault.code, fault.detail["why"]) == ("card_proof_bad", "key")
+
+
+@pytest.mark.parametrize("whose", ["its own", "another chip's", "none"])
+def test_its_makers_signature_is_checked_beside_what_it_proves(whose: str, rig: PcscRig) -> None:
+    signer, chip = Signer(), personalised("ntag424")
+    chip.signature = {"its own": signer.type4(UID), "another chip's": signer.type4(bytes(7)), "none": b""}[
+        whose
+    ]
+    keys = [PublicKey.of(key) for key in signer.public_keys]
+    prover = Prover(KEYS.authentication)
+    with PcscConnection(rig.reference, prover=prover, originality_keys=keys) as connection:
+        rig.put(Type4Slot(UID, chip))
+        read = end_of(connection)
+        assert isinstance(read, CardRead), read
+        assert read.proof is not None
+        original = {"its own": True, "another chip's": False, "none": None}[whose]
+        assert (read.proof.grade, read.proof.original) == (Grade.P2, original)
 
 
 def test_a_chip_that_signs_is_p3(rig: PcscRig) -> None:
