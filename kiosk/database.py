@@ -11,6 +11,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -133,15 +134,20 @@ def bring_up_to_date(db: Database, path: Path, migrations: Migrations, *, create
     """
     with database_faults(path):
         applied = {done.name for done in migrations.applied(db)}
-        pending = {missing.name for missing in migrations.pending(db)}
-    ours = {one.name for one in migrations.pending(Database(memory=True))}
+    ours = _names_of(migrations)
     if applied - ours:
         raise EnvironmentFault("database_newer", f"{path.name} belongs to a newer program", file=path.name)
     if not applied and not create:
         raise EnvironmentFault("database_damaged", f"{path.name} holds no tables of ours", file=path.name)
-    if pending:
+    if ours - applied:
         with writing(db, path):
             migrations.apply(db)
+
+
+@cache
+def _names_of(migrations: Migrations) -> frozenset[str]:
+    """Of all migrations that this program knows."""
+    return frozenset(one.name for one in migrations.pending(Database(memory=True)))
 
 
 @contextmanager

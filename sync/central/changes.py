@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from kiosk.errors import CentralFault
 from kiosk.feed_columns import pack
@@ -21,6 +21,8 @@ from sync.wire import FEED_COLUMNS, FEED_KEYS, MAX_ROWS, BucketPart, ChangesAnsw
 
 SNAPSHOT_ROWS: Final = MAX_ROWS
 """A bucket with more rows than one page that a kiosk has nothing of is better loaded as a file."""
+_SOME: Final = select(feed_table.c.row_key).where(feed_table.c.bucket == bindparam("of_bucket"))
+_COUNT_SOME: Final = select(func.count()).select_from(_SOME.limit(bindparam("most")).subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,5 @@ def _packed(
 
 
 def _is_large(connection: Connection, name: str) -> bool:
-    some = select(feed_table.c.row_key).where(feed_table.c.bucket == name).limit(SNAPSHOT_ROWS + 1)
-    counted = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    counted = connection.execute(_COUNT_SOME, {"of_bucket": name, "most": SNAPSHOT_ROWS + 1}).scalar_one()
     return int(counted) > SNAPSHOT_ROWS

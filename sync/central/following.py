@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from kiosk.errors import OfficerFault
 from sync.central import kiosk_rows
@@ -28,10 +29,14 @@ class Follower:
         return own + [point_bucket(one) for one in self.also if one != self.point_id]
 
 
+_MORE: Final = (
+    select(follow.c.point_id).where(follow.c.kiosk == bindparam("of_kiosk")).order_by(follow.c.point_id)
+)
+
+
 def follower(connection: Connection, kiosk_id: str, point_id: int) -> Follower:
     """What a kiosk at a point follows."""
-    more = select(follow.c.point_id).where(follow.c.kiosk == kiosk_id).order_by(follow.c.point_id)
-    return Follower(point_id, tuple(connection.execute(more).scalars()))
+    return Follower(point_id, tuple(connection.execute(_MORE, {"of_kiosk": kiosk_id}).scalars()))
 
 
 def set_followed(central: Central, kiosk_id: str, points: tuple[int, ...]) -> None:

@@ -6,12 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sync.central.models import kiosk_gen, kiosk_key
 
 MOST_ROLLS: Final = 1000
 """Of one generation; what is rolled more often is kept in quarantine."""
+_SAME: Final = (kiosk_key.c.kiosk == kiosk_gen.c.kiosk) & (kiosk_key.c.gen == kiosk_gen.c.gen)
+_ROLLED: Final = kiosk_key.c.public.label("rolled")
+# Made once: each request asks this, and to make the statement takes longer than to run it.
+_OF_GENERATION: Final = (
+    select(kiosk_gen.c.public, kiosk_key.c.from_seq, _ROLLED, kiosk_key.c.beside, kiosk_key.c.used_at)
+    .select_from(kiosk_gen.outerjoin(kiosk_key, _SAME))
+    .where(kiosk_gen.c.kiosk == bindparam("of_kiosk"), kiosk_gen.c.gen == bindparam("of_gen"))
+    .order_by(kiosk_key.c.from_seq, _ROLLED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +37,7 @@ class DeviceKey:
 
 def of_generation(connection: Connection, kiosk_id: str, gen: int) -> list[DeviceKey]:
     """The keys of a generation, oldest first; empty for one that was never registered."""
-    same = (kiosk_key.c.kiosk == kiosk_gen.c.kiosk) & (kiosk_key.c.gen == kiosk_gen.c.gen)
-    rolled = kiosk_key.c.public.label("rolled")
-    rows = connection.execute(
-        select(kiosk_gen.c.public, kiosk_key.c.from_seq, rolled, kiosk_key.c.beside, kiosk_key.c.used_at)
-        .select_from(kiosk_gen.outerjoin(kiosk_key, same))
-        .where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
-        .order_by(kiosk_key.c.from_seq, rolled)
-    ).all()
+    rows = connection.execute(_OF_GENERATION, {"of_kiosk": kiosk_id, "of_gen": gen}).all()
     if not rows:
         return []
     later = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kiosk.errors import OfficerFault
 from sync.central import kiosk_rows, rights
@@ -88,13 +88,17 @@ def _resume(kiosk_id: str, connection: Connection) -> None:
     changes.write(connection)
 
 
+_ORDER_OF: Final = (
+    select(kiosk_order.c.what, kiosk_order.c.done, kiosk.c.state, kiosk.c.frozen_why)
+    .select_from(kiosk_order.join(kiosk, kiosk.c.id == kiosk_order.c.kiosk))
+    .where(kiosk_order.c.kiosk == bindparam("of_kiosk"))
+    .where(kiosk_order.c.gen == bindparam("of_gen"), kiosk.c.gen == bindparam("of_gen"))
+)
+
+
 def order_of(connection: Connection, kiosk_id: str, gen: int) -> Order | None:
     """The order that this generation is under; None for most."""
-    row = connection.execute(
-        select(kiosk_order.c.what, kiosk_order.c.done, kiosk.c.state, kiosk.c.frozen_why)
-        .select_from(kiosk_order.join(kiosk, kiosk.c.id == kiosk_order.c.kiosk))
-        .where(kiosk_order.c.kiosk == kiosk_id, kiosk_order.c.gen == gen, kiosk.c.gen == gen)
-    ).first()
+    row = connection.execute(_ORDER_OF, {"of_kiosk": kiosk_id, "of_gen": gen}).first()
     if row is None:
         return None
     stands = row.state == REVOKED if row.what == kiosk_rows.REVOKE else row.frozen_why == STOPPED

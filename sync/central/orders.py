@@ -33,16 +33,19 @@ def request_void(central: Central, ref: str, reason: str, by: Signer) -> dict[st
     return central.database.write(partial(_request_void, ref, reason, by, central.now()))
 
 
+_VOIDS_FOR: Final = (
+    select(order_to_kiosk.c.ref, order_to_kiosk.c.reason, order_to_kiosk.c.by)
+    .where(order_to_kiosk.c.kiosk == bindparam("of_kiosk"), order_to_kiosk.c.done_at.is_(None))
+    .where(order_to_kiosk.c.what == VOID)
+    .order_by(order_to_kiosk.c.asked_at, order_to_kiosk.c.id)
+    .limit(MAX_VOIDS)
+)
+
+
 def voids_for(connection: Connection, kiosk_id: str) -> list[VoidRequest]:
     """The voids that a kiosk was asked for and has not carried out, oldest first."""
-    query = (
-        select(order_to_kiosk.c.ref, order_to_kiosk.c.reason, order_to_kiosk.c.by)
-        .where(order_to_kiosk.c.kiosk == kiosk_id, order_to_kiosk.c.done_at.is_(None))
-        .where(order_to_kiosk.c.what == VOID)
-        .order_by(order_to_kiosk.c.asked_at, order_to_kiosk.c.id)
-        .limit(MAX_VOIDS)
-    )
-    return [VoidRequest(ref=row.ref, reason=row.reason, by=row.by) for row in connection.execute(query)]
+    asked = connection.execute(_VOIDS_FOR, {"of_kiosk": kiosk_id})
+    return [VoidRequest(ref=row.ref, reason=row.reason, by=row.by) for row in asked]
 
 
 def mark_done(connection: Connection, voided: Mapping[str, str], now: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from kiosk.errors import CentralFault
 from sync.central import (
@@ -39,6 +39,10 @@ TELL_ORDER_AGAIN_S: Final = 60
 """A void asked for or a stock slice may wait at the kiosk for an officer, or for its next push."""
 WAKE_S: Final = 1.0
 """How often a waiting poll looks by itself: another process of central may have written."""
+
+_STATE_OF: Final = select(kiosk.c.state, kiosk.c.gen, kiosk.c.point_id, kiosk.c.frozen_why).where(
+    kiosk.c.id == bindparam("of_kiosk")
+)
 
 logger = logging.getLogger(__name__)
 
@@ -147,9 +151,7 @@ def current_point(connection: Connection, kiosk_id: str, gen: int, *, even_froze
 
     Raises CentralFault ``kiosk_revoked``, ``stale_gen``, ``kiosk_stopped``, ``kiosk_frozen``.
     """
-    row = connection.execute(
-        select(kiosk.c.state, kiosk.c.gen, kiosk.c.point_id, kiosk.c.frozen_why).where(kiosk.c.id == kiosk_id)
-    ).one()
+    row = connection.execute(_STATE_OF, {"of_kiosk": kiosk_id}).one()
     if row.state == REVOKED:
         raise CentralFault("kiosk_revoked", f"{kiosk_id} was revoked")
     if row.gen != gen:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from sync.central import right_rows
 from sync.central.bulk import insert_rows
@@ -67,12 +67,16 @@ def is_pending(connection: Connection) -> bool:
     return bool(missing(connection))
 
 
+_ASKED: Final = select(kiosk_report.c.kiosk).where(
+    kiosk_report.c.state == WAITING,
+    kiosk_report.c.kiosk == bindparam("of_kiosk"),
+    kiosk_report.c.gen == bindparam("of_gen"),
+)
+
+
 def is_asked(connection: Connection, kiosk_id: str, gen: int) -> bool:
     """True if this kiosk's report is waited for."""
-    query = select(kiosk_report.c.kiosk).where(kiosk_report.c.state == WAITING)
-    return bool(
-        connection.execute(query.where(kiosk_report.c.kiosk == kiosk_id, kiosk_report.c.gen == gen)).first()
-    )
+    return connection.execute(_ASKED, {"of_kiosk": kiosk_id, "of_gen": gen}).first() is not None
 
 
 def is_withheld(row: Right) -> bool:

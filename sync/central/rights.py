@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from kiosk import grant as grants
 from kiosk.grant import Grant, Term
@@ -117,26 +117,39 @@ def put_in_doubt(connection: Connection, kiosk_id: str, gen: int | None = None) 
     connection.execute(held.values(in_doubt=True, recall=False, wanted_by="", wanted_until=0))
 
 
+# Made once: each poll asks these, and to make a statement takes longer than to run it.
+_HELD: Final = (
+    rights.c.held_by == bindparam("of_kiosk"),
+    rights.c.gen == bindparam("of_gen"),
+    rights.c.in_doubt.is_(False),
+)
+_OUTSTANDING: Final = (
+    select(rights)
+    .where(*_HELD, rights.c.grant_rev > bindparam("after"))
+    .order_by(rights.c.grant_rev)
+    .limit(bindparam("most"))
+)
+_DIGESTED: Final = select(
+    rights.c.right, rights.c.epoch_incarnation, rights.c.epoch_n, rights.c.grant_rev
+).where(*_HELD)
+_RECALLED: Final = (
+    select(rights.c.right)
+    .where(*_HELD, rights.c.recall.is_(True))
+    .order_by(rights.c.right)
+    .limit(bindparam("most"))
+)
+
+
 def outstanding(connection: Connection, kiosk_id: str, gen: int, after_rev: int, limit: int) -> list[Right]:
     """Grants that a kiosk's generation should hold, in the order in which they were made."""
-    query = (
-        select(rights)
-        .where(rights.c.held_by == kiosk_id, rights.c.gen == gen, rights.c.in_doubt.is_(False))
-        .where(rights.c.grant_rev > after_rev)
-        .order_by(rights.c.grant_rev)
-        .limit(limit)
-    )
-    return [right_rows.of_row(row) for row in connection.execute(query).mappings()]
+    asked = {"of_kiosk": kiosk_id, "of_gen": gen, "after": after_rev, "most": limit}
+    return [right_rows.of_row(row) for row in connection.execute(_OUTSTANDING, asked).mappings()]
 
 
 def outstanding_digests(connection: Connection, kiosk_id: str, gen: int, upto_rev: int) -> tuple[str, str]:
     """Digests of the grants outstanding: of those delivered up to a rev, and of all."""
-    query = select(rights.c.right, rights.c.epoch_incarnation, rights.c.epoch_n, rights.c.grant_rev).where(
-        rights.c.held_by == kiosk_id, rights.c.gen == gen, rights.c.in_doubt.is_(False)
-    )
-    held = [
-        (row.right, (row.epoch_incarnation, row.epoch_n), row.grant_rev) for row in connection.execute(query)
-    ]
+    found = connection.execute(_DIGESTED, {"of_kiosk": kiosk_id, "of_gen": gen})
+    held = [(row.right, (row.epoch_incarnation, row.epoch_n), row.grant_rev) for row in found]
     return (
         grants.digest_of((right, epoch) for right, epoch, rev in held if rev <= upto_rev),
         grants.digest_of((right, epoch) for right, epoch, _ in held),
@@ -145,11 +158,5 @@ def outstanding_digests(connection: Connection, kiosk_id: str, gen: int, upto_re
 
 def recalled(connection: Connection, kiosk_id: str, gen: int, limit: int) -> list[str]:
     """Rights that a kiosk is asked to give back."""
-    query = (
-        select(rights.c.right)
-        .where(rights.c.held_by == kiosk_id, rights.c.gen == gen, rights.c.recall.is_(True))
-        .where(rights.c.in_doubt.is_(False))
-        .order_by(rights.c.right)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
+    asked = {"of_kiosk": kiosk_id, "of_gen": gen, "most": limit}
+    return list(connection.execute(_RECALLED, asked).scalars())

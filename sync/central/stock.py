@@ -77,16 +77,19 @@ def show(
         ]
 
 
+_WAITING: Final = (
+    select(slices)
+    .where(slices.c.kiosk == bindparam("of_kiosk"), slices.c.gen == bindparam("of_gen"))
+    .where(slices.c.closed.is_(False), slices.c.received_at.is_(None))
+    .order_by(slices.c.issued_at, slices.c.id)
+    .limit(MAX_SLICES)
+)
+
+
 def waiting(central: Central, connection: Connection, kiosk_id: str, gen: int) -> list[bytes]:
     """The signed slices that a generation has not received yet, oldest first."""
-    query = (
-        select(slices)
-        .where(slices.c.kiosk == kiosk_id, slices.c.gen == gen)
-        .where(slices.c.closed.is_(False), slices.c.received_at.is_(None))
-        .order_by(slices.c.issued_at, slices.c.id)
-        .limit(MAX_SLICES)
-    )
-    return [signed_slice(central, row) for row in connection.execute(query)]
+    asked = {"of_kiosk": kiosk_id, "of_gen": gen}
+    return [signed_slice(central, row) for row in connection.execute(_WAITING, asked)]
 
 
 def signed_slice(central: Central, row: Any) -> bytes:
