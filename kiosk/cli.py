@@ -173,7 +173,7 @@ def run_read_qr(arguments: argparse.Namespace) -> int:
 
 def run_write(arguments: argparse.Namespace) -> int:
     """``write``: JSON lines whatever ``--json`` says."""
-    from drivers.nfc_writer import run_with_files
+    from drivers.nfc_write_process import run_with_files
 
     return run_with_files(
         device_to_read(settings_or_fault(), "nfc", arguments.device),

@@ -36,7 +36,7 @@ def register(group: Any, add: Add, issue: argparse.ArgumentParser, branding: Bra
     ``branding`` answers the card's and the city's names.
     """
     one = issue
-    one.set_defaults(run=_issue)
+    one.set_defaults(run=_issue, wrong_usage=one.error)
     one.add_argument("--batch", type=Path, metavar="DIR", help="many cards: the batch's folder, new or begun")
     who = one.add_mutually_exclusive_group()
     who.add_argument("--holders", type=Path, metavar="FILE.csv", help="holder_id or card_no, one a line")
@@ -64,7 +64,7 @@ def register(group: Any, add: Add, issue: argparse.ArgumentParser, branding: Bra
     one.add_argument("--photos", type=Path, metavar="DIR", help="<card number>.jpg or .png")
     one.add_argument("--card-name", default="", help="else the setting branding.card_name")
     one.add_argument("--city", default="", help="else the setting branding.city")
-    one.set_defaults(branding=branding)
+    one.set_defaults(branding=branding, wrong_usage=one.error)
     add_signer(one)
 
     one = add(group, "write", _write, "write a batch's chips one after another, read back and verify each")
@@ -97,7 +97,7 @@ def _add_station(parser: argparse.ArgumentParser) -> None:
 def _issue(central: Central, options: argparse.Namespace) -> Any:
     """One card, or a batch."""
     if (options.batch is None) == (options.holder is None):
-        raise OfficerFault("what_to_issue", "give HOLDER_ID, or --batch DIR")
+        options.wrong_usage("give HOLDER_ID, or --batch DIR")
     if options.batch is None:
         return issue_one(central, options)
     by = signer_of(central, options)
@@ -144,7 +144,7 @@ def _print(central: Central, options: argparse.Namespace) -> Any:
     name, city = options.branding(options)
     branding = Branding(options.card_name or name, options.city or city)
     if bool(options.batch) == bool(options.card_no) or bool(options.card_no) != bool(options.file):
-        raise OfficerFault("what_to_print", "give --batch DIR, or CARD_NO and --file FILE.pdf")
+        options.wrong_usage("give --batch DIR, or CARD_NO and --file FILE.pdf")
     if options.card_no:
         return _print_one(central, options, branding)
     by = signer_of(central, options)
@@ -180,12 +180,17 @@ def _print_batch(
         part = some[start : start + CARDS_PER_FILE]
         faces = [_face(one, names, options.photos) for one in part]
         lacking += _lacking(options.photos, faces)
-        number = len({one.file for one in manifest.cards.values() if one.file}) + 1
-        file = f"faces-{number:04d}.pdf"
+        file = _next_file(manifest)
         card_sheet.save(manifest.folder / file, card_sheet.pages(faces, branding, options.layout))
         card_batch.note_printed(central, manifest, part, file, by)
         files.append(str(manifest.folder / file))
     return card_batch.told(manifest) | {"files": files, "without_photo": lacking}
+
+
+def _next_file(manifest: Manifest) -> str:
+    """A name behind those that were noted: a file that was not is written over."""
+    numbers = (int(one.file[6:-4]) for one in manifest.cards.values() if one.file)
+    return f"faces-{max(numbers, default=0) + 1:04d}.pdf"
 
 
 def _face(one: CardState, names: dict[int, str], photos: Path | None) -> Face:

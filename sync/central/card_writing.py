@@ -47,7 +47,7 @@ def write_batch(
     overwrite: bool = False,
     limit: int | None = None,
 ) -> Outcome:
-    """Writes chips until every card has one, ``limit`` were written, or no chip came in time.
+    """Writes chips until every card has one, ``limit`` were written, no chip came in time, or Ctrl+C.
 
     Each chip gets the card it is bound to already, else ``card_no``, else the next in order. Faults of cards
     are told and the next chip is waited for; EnvironmentFault other than ``reader_timeout`` is raised.
@@ -65,6 +65,9 @@ def write_batch(
             if limit is not None and len(outcome.verified) >= limit:
                 break
             station.wait_lifted()
+        except KeyboardInterrupt:
+            # The usual way to stop for today: what is done is done, and told.
+            break
         except EnvironmentFault as fault:
             if fault.code != WAITED_OUT:
                 raise
@@ -103,7 +106,6 @@ def _write_one(
         seen.uid,
         manifest.chip,
         payload,
-        # A chip that was bound here may hold what an earlier try left on it.
         overwrite=overwrite,
         lock=manifest.lock,
         personalise=personalise,

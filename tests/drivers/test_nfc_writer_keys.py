@@ -14,7 +14,8 @@ from drivers.chips.personalise import MasterKeys
 from drivers.master_keys import read_master_keys
 from drivers.nfc_budget import BudgetedFrontend
 from drivers.nfc_devices import find_device, open_device
-from drivers.nfc_writer import NfcWriter, run_with_files
+from drivers.nfc_write_process import run_with_files
+from drivers.nfc_writer import NfcWriter
 from drivers.virtual.applet import desfire_like
 from drivers.virtual.blank import blank_ntag
 from drivers.virtual.ev2_chip import Ev2Chip, blank_desfire_ev2, blank_ntag424

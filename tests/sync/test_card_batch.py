@@ -17,8 +17,9 @@ from drivers.chips.personalise import MasterKeys
 from drivers.chips.type2 import find_ndef
 from drivers.virtual.blank import BlankType2, blank_felica, blank_ntag
 from drivers.virtual.field import VirtualField
-from kiosk.credential import verify
+from kiosk.credential import VerifiedCard, verify
 from kiosk.errors import CardFault, OfficerFault
+from kiosk.keyset import KeyUse
 from kiosk.values import CardRead, Grade, Medium
 from sync.central import (
     accounts,
@@ -28,8 +29,10 @@ from sync.central import (
     card_manifest,
     card_writing,
     cards,
+    key_admin,
     state,
 )
+from sync.central.card_issue import IssuedCard
 from sync.central.card_manifest import CardState, Manifest
 from sync.central.models import card_act, holder
 from sync.central.state import Central
@@ -364,6 +367,24 @@ def test_the_first_card_of_all(central: Central) -> None:
     assert cards.bind(central, CARD_1, 1, "NTAG215", chip(1).uid) == made
     with pytest.raises(OfficerFault, match="card_bound"):
         cards.bind(central, CARD_1, 1, "NTAG215", chip(2).uid)
+
+
+def test_a_card_of_the_day_on_which_the_key_changed_is_taken(central: Central) -> None:
+    """Its first second is not the day's, which was before the key."""
+    first = cards.issue(central, 1, "NTAG215", chip(1).uid)
+    root = central.home / "keys" / "root1.key"
+    key_admin.add(central, KeyUse.ISSUER, root)
+    key_admin.retire(central, verified(central, first).kid.hex(), root)
+    second = cards.issue(central, 2, "NTAG215", chip(2).uid)
+    again = cards.issued(central, first.card_no)
+    assert verified(central, second).kid == verified(central, again).kid != verified(central, first).kid
+    printed = CardRead(Medium.QR, again.qr.encode())
+    assert verify(printed, central.ring.keyset, central.now()).card_no == first.card_no
+
+
+def verified(central: Central, made: IssuedCard) -> VerifiedCard:
+    """The chip's credential as a kiosk takes it."""
+    return verify(CardRead(Medium.NFC, made.nfc, made.uid), central.ring.keyset, central.now())
 
 
 def test_keys_of_cards_are_two() -> None:

@@ -112,8 +112,10 @@ def test_a_printed_code_is_judged_too(run: Run, tmp_path: Path) -> None:
     assert run("print", CARD_1, "--file", face, "--layout", "card")["cards"] == 1
     assert face.stat().st_mode & 0o777 == 0o600
     assert run("print", "0000000000", "--file", face, code=1)["code"] == "unknown_card"
-    assert run("print", CARD_1, code=1)["code"] == "what_to_print"
-    assert run("issue", code=1)["code"] == "what_to_issue"
+    for wrong in (("print", CARD_1), ("print",), ("issue",), ("issue", 1, "--batch", tmp_path / "batch")):
+        with pytest.raises(SystemExit) as caught:
+            run(*wrong)
+        assert caught.value.code == 2
     assert run("issue", 2, "--chip", "NTAG215", "--grade", "p2", code=1)["code"] == "card_refused"
     assert run("batch", tmp_path / "none", code=1)["code"] == "unknown_batch"
 
