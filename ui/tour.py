@@ -12,6 +12,9 @@ from ui.rows import Rows
 
 LIFTED_S = 0.7
 """A hand needs about so long; the reader calls a card lifted after three empty rounds, about 0.3 s."""
+
+ONE_READ_S = 3.5
+"""Within 3 s a card's chip and its printed code are one read (kiosk/first_read.py)."""
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -68,6 +71,7 @@ def _citizen(guide: Guide, around: Surroundings) -> None:
     guide.picture("result-english", "The same in English.")
     citizen.finish()
     guide.citizen_at("attract")
+    guide.rest(ONE_READ_S)
     around.show_qr(around.mother)
     guide.citizen_at("result")
     guide.picture(
