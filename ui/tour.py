@@ -112,9 +112,9 @@ def _officer_offline(guide: Guide, around: Surroundings) -> None:
     second = _hand_out(guide, "beras")
     guide.picture("recorded-again", f"The rice can be handed out here again: {second}.")
     guide.press(Qt.Key.Key_Return)
-    _tap_for_officer(guide, around, around.elsewhere)
-    guide.picture("held-elsewhere", "A holder of another point: the screen says where the right lies.")
-    guide.press(Qt.Key.Key_Escape)
+    _tap(guide, around, around.elsewhere)
+    guide.until("the word on a foreign card", lambda: guide.officer("message") == "card_from_elsewhere")
+    guide.picture("from-elsewhere", "A holder of another point, while central is away: the screen says so.")
 
 
 def _tap(guide: Guide, around: Surroundings, card: str) -> None:
@@ -169,6 +169,10 @@ def _sync(guide: Guide, around: Surroundings, before: int) -> None:
     handed_out, taken_back = types.count("dispense"), types.count("void")
     if (handed_out, taken_back) != (2, 1):
         raise EnvironmentFault("tour_wrong", "central should have two pickups and one void", types=types)
+    _tap_for_officer(guide, around, around.elsewhere)
+    guide.until("the holder of another point", lambda: guide.officer("fullName") != "")
+    guide.picture("looked-up", "The same card with central back: looked up, and where the rights lie.")
+    guide.press(Qt.Key.Key_Escape)
     _take_back(guide, "The tour takes its pickup back, so that it can be played again.")
     _all_at_central(guide)
     guide.window.officer.signOut()
