@@ -22,7 +22,9 @@ from kiosk.errors import CardFault, CentralFault, EnvironmentFault, KioskError, 
 from sync.wire import from_base64, to_base64
 
 COMMAND: Final = (sys.executable, "-m", "kiosk.cli", "write", "--json")
-SILENT_S: Final = 30.0
+START_S: Final = 120.0
+"""Until its device is open; a small machine that is busy takes its time to load it all."""
+SILENT_S: Final = 60.0
 """A writing process says that it is well each second, but not while it writes."""
 END_S: Final = 5.0
 KEY_OPTIONS: Final = ("--master-key-file", "--card-key-file")
@@ -106,7 +108,7 @@ class StationProcess:
         except OSError as fault:
             raise EnvironmentFault("station_missing", f"{self._command[0]}: {fault.strerror}") from fault
         try:
-            self._answer("ready")
+            self._answer("ready", START_S)
         except BaseException:
             self._end()
             raise
@@ -163,13 +165,13 @@ class StationProcess:
             process.stdin.write(json.dumps(order, separators=(",", ":")).encode("ascii") + b"\n")
         except OSError as fault:
             raise EnvironmentFault("reader_crashed", "the writing process is gone") from fault
-        return self._answer(answer)
+        return self._answer(answer, SILENT_S)
 
-    def _answer(self, event: str) -> dict[str, Any]:
+    def _answer(self, event: str, patience_s: float) -> dict[str, Any]:
         """The next line of that kind. Raises the fault that came instead."""
         while True:
             try:
-                told = json.loads(self._line())
+                told = json.loads(self._line(patience_s))
                 # What keeps it from starting comes as any command's fault.
                 name = told.get("event", "fault" if "code" in told else "")
                 if name == event:
@@ -183,16 +185,18 @@ class StationProcess:
                 raise _garbled(error) from error
             raise fault
 
-    def _line(self) -> bytes:
+    def _line(self, patience_s: float) -> bytes:
         process = self._started()
         assert process.stdout is not None  # noqa: S101 - it was asked for
-        until = time.monotonic() + SILENT_S
+        until = time.monotonic() + patience_s
         while b"\n" not in self._received:
             left = until - time.monotonic()
             if len(self._received) > MAX_LINE:
                 raise EnvironmentFault("reader_garbled", f"a line of more than {MAX_LINE} bytes")
             if left <= 0:
-                raise EnvironmentFault("reader_hung", f"the writing process said nothing for {SILENT_S:g} s")
+                raise EnvironmentFault(
+                    "reader_hung", f"the writing process said nothing for {patience_s:g} s"
+                )
             if select.select([process.stdout], [], [], left)[0]:
                 chunk = os.read(process.stdout.fileno(), 65536)
                 if not chunk:
