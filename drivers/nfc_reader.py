@@ -16,7 +16,7 @@ from drivers.chip_prover import Prover
 from drivers.chips.identify import Chip, Family
 from drivers.chips.ndef import credential_payload
 from drivers.chips.originality import NXP_KEYS, PublicKey, is_original
-from drivers.nfc_budget import TAP_BUDGET_S, BudgetedFrontend
+from drivers.nfc_budget import TAP_BUDGET_S, BudgetedFrontend, BudgetSpent
 from drivers.nfc_devices import find_device, open_device, reset_device
 from drivers.nfc_tags import identify, read_content
 from drivers.reader import (
@@ -256,10 +256,13 @@ class NfcConnection:
         self._alone = not isinstance(event, CardRead)
         return event
 
-    def _read(self, target: Any, chip: Chip, found_at: float) -> CardRead | Faulted:
+    def _read(self, target: Any, chip: Chip, found_at: float, first: bool = True) -> CardRead | Faulted:
+        """One read; a second one within the same budget if the card slipped and lies there still."""
+        whole = False
         try:
             with self.frontend.budget(found_at + TAP_BUDGET_S - self._clock()):
                 content = read_content(self.frontend, target)
+                whole = True
                 payload = credential_payload(content.message)
                 proof = self._prover.prove(content.transmit, content.uid, content.message)
         except CardFault as fault:
@@ -270,7 +273,10 @@ class NfcConnection:
         except OSError:
             raise
         except Exception as error:
-            return Faulted(self._explain(error, chip))
+            fault, found = self._explain(error, chip)
+            if found is None or whole or not first or isinstance(error, BudgetSpent):
+                return Faulted(fault)
+            return self._read(found, chip, found_at, first=False)
         read_ms = (self._clock() - found_at) * 1000
         original = is_original(content.uid, content.signature, self._originality_keys)
         if original is not None:
@@ -279,19 +285,23 @@ class NfcConnection:
             Medium.NFC, payload, content.uid, content.chip, self.reference.name, round(read_ms, 1), proof
         )
 
-    def _explain(self, error: Exception, chip: Chip) -> CardFault:
-        """Lifted if the card is no longer there, else unreadable: whatever the tag layer raised."""
+    def _explain(self, error: Exception, chip: Chip) -> tuple[CardFault, Any]:
+        """Lifted if the card is no longer there, else unreadable: whatever the tag layer raised.
+
+        With the fault comes the same card, sensed anew; None if it is another one or there is none.
+        """
         for _ in range(2):
             try:
                 target = self.frontend.sense(*map(nfc.clf.RemoteTarget, self._technologies), iterations=1)
             except OSError:
                 raise
             except Exception as again:
-                return _unreadable(again, "answers to anticollision make no sense", chip.label)
+                return _unreadable(again, "answers to anticollision make no sense", chip.label), None
             if target is not None:
-                return _unreadable(error, "the card's answers make no sense or take too long", chip.label)
+                fault = _unreadable(error, "the card's answers make no sense or take too long", chip.label)
+                return fault, target if identify(target).same_card(chip) else None
         self._slipped = self._attempts < MOST_ATTEMPTS
-        return CardFault("card_lifted", "the card was lifted while it was read", chip=chip.label)
+        return CardFault("card_lifted", "the card was lifted while it was read", chip=chip.label), None
 
 
 def _unreadable(error: Exception, message: str, chip: str = "") -> CardFault:

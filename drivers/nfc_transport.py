@@ -141,7 +141,9 @@ def _open_driver(name: str, port: str) -> Any:
 def _slow_down(port: str, driver: str) -> None:
     """Bring a chip back to the speed at which it is first spoken to: whoever switched it died without it."""
     for baud in _SWITCHED_BAUD:
-        with serial.Serial(port, baud, timeout=0.1, write_timeout=COMMAND_MS / 1000) as line:
+        with serial.Serial(
+            port, baud, timeout=LEAST_ANSWER_MS / 1000, write_timeout=COMMAND_MS / 1000
+        ) as line:
             if driver != "arygon":
                 line.write(_PREAMBLE + _BACK_TO_115200)
                 if line.read(len(_ACK)) == _ACK:

@@ -12,7 +12,7 @@ import nfc.clf.udp
 SENSE_WAIT_S = 0.025
 """How long an empty field is listened to per technology; the stock driver waits 1 s."""
 
-ANSWER_WAIT_S = 0.1
+ANSWER_WAIT_S = 0.2
 """Least wait for an answer of a card already found: tag time-outs of a few ms assume radio, not a process."""
 
 

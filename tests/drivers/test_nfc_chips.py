@@ -130,6 +130,30 @@ def test_a_card_that_slips_and_comes_back_is_read_without_being_lifted(
     assert read.payload == payload_of(0)
 
 
+def test_a_card_that_keeps_silent_for_a_moment_is_read_in_the_same_tap(
+    nfc_field: VirtualField, nfc_connection: NfcConnection
+) -> None:
+    script = Script()
+    looks = 0
+
+    def on_frame(technology: str, frame: bytes) -> None:
+        nonlocal looks
+        if frame[:1] == b"\x3a" and looks == 0:
+            script.silent, looks = True, 1
+        elif frame == b"\x26" and looks:
+            # The reader wakes the chip once, and looks whether the card still lies there after that.
+            looks += 1
+            script.silent = looks < 3
+
+    script.on_frame = on_frame
+    nfc_field.put(make_card("NTAG215", 6, script))
+    events = poll_until(nfc_connection, is_end)
+    assert events[:-1] == [Reading()]
+    assert isinstance(events[-1], CardRead)
+    assert events[-1].payload == payload_of(6)
+    assert not script.silent
+
+
 def test_a_card_that_slips_for_ever_is_tried_a_few_times(
     nfc_field: VirtualField, nfc_connection: NfcConnection
 ) -> None:

@@ -15,7 +15,7 @@ from drivers.supervisor import ReaderSupervisor
 from kiosk.values import CardRead
 from tests.drivers.nfc_rig import make_card, payload_of
 from tests.drivers.serial_line import SerialReader
-from tests.drivers.test_supervisor import Heard, until
+from tests.drivers.test_supervisor import Heard
 
 GONE_S, BACK_S = 1.0, 3.0
 """Shown within, and reading again within, from the loss and from the return of the device."""
@@ -30,7 +30,10 @@ class Losses(Heard):
 
     def wait_since(self, kind: type, count: int) -> None:
         """Waits for an event of this kind after the first ``count`` events."""
-        until(lambda: any(isinstance(event, kind) for event in self.events[count:]))
+        deadline = time.monotonic() + 4 * BUSY_S
+        while not any(isinstance(event, kind) for event in self.events[count:]):
+            assert time.monotonic() < deadline, f"no {kind.__name__}; heard {self.events[count:][-5:]}"
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.soak)])
