@@ -46,6 +46,8 @@ class CentralHost:
         self.frames = Frames()
         self.up = True
         self.stops = 0
+        self.writes = 0
+        """Transactions that changed more than a nonce or when a kiosk was seen."""
         self._loads = 0
         self.next_countdown = 0
         """Where it dies in the next exchange, if at all; for directed schedules."""
@@ -204,6 +206,7 @@ class CentralHost:
             return result
 
         result = self._write(run, **how)
+        self.writes += not how.get("quiet", False)
         self.frames.point("central:after commit")
         return result
 

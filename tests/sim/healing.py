@@ -13,6 +13,8 @@ from tests.sim.oracle import Broken
 from tests.sim.world import World
 
 MOST_ROUNDS = 12
+MOST_PUSHES = 4
+"""Rounds within which a machine has sent all it has, also to a central that forgot."""
 FORGOTTEN_S = 700
 """After that a right that a tap brought, and nobody used, goes back by itself."""
 
@@ -29,6 +31,21 @@ def heal(world: World) -> Books:
     invariants.overspends_are_reported(books, world.oracle)
     invariants.caches_agree(world)
     invariants.holdings_agree(world, books)
+    return books
+
+
+def arrive(world: World) -> Books:
+    """Ends all troubles and lets every machine send what it has: I3 to I6; answers central's books."""
+    end_troubles(world)
+    for machine in world.usable():
+        for _ in range(MOST_PUSHES):
+            _round(world, machine)
+            if not machine.ledger.waiting():
+                break
+    books = world.books()
+    invariants.books_are_right(books, world.oracle)
+    invariants.everything_arrived(world, books)
+    invariants.overspends_are_reported(books, world.oracle)
     return books
 
 

@@ -1,8 +1,12 @@
-"""What must hold: some of it after every round with central, the rest after healing."""
+"""What must hold: after every hand-out (I1), every round with central (I2, I8) and every step (I4, I5, I6).
+
+The rest can only hold once all troubles have ended: I3, I7 and I9 after healing.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter as Tally
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -120,6 +124,13 @@ def everything_arrived(world: World, books: Books) -> None:
     if ghosts and not world.gone:
         names = [books.entries[one].name for one in sorted(ghosts)]
         raise Broken("I3", f"{names} stand at central and were never handed out")
+
+
+def followed(books: Books, oracle: Oracle) -> Tally[str]:
+    """How many hand-outs were looked for at central after healing, and how many of them are there."""
+    arrived = sum(hashed in books.entries for hashed in oracle.hand_outs)
+    lost = len(oracle.hand_outs) - arrived
+    return Tally({"followed": len(oracle.hand_outs), "arrived": arrived, "gone_with_their_disk": lost})
 
 
 def overspends_are_reported(books: Books, oracle: Oracle) -> None:

@@ -76,6 +76,8 @@ class Player:
         finally:
             self._stack.pop()
         self._say(f"{self._world.time.now:.0f} {'  ' * depth}{step.verb} {step.who}: {word}")
+        if not depth:
+            self._world.check_books()
         return True
 
     def pause(self, done: str) -> None:

@@ -25,6 +25,8 @@ from tests.sim.template import Templates
 from tests.sim.templates_home import memory_folder
 
 CHUNK = 50
+TOLD_EVERY = 500
+"""Runs between two reports of how far it is."""
 
 
 @dataclass
@@ -36,6 +38,20 @@ class Result:
     steps: int = 0
     tally: Tally[str] = field(default_factory=Tally)
     broken: dict[int, str] = field(default_factory=dict)
+
+    def totals(self) -> str:
+        """What all runs did, in one line."""
+        codes = Tally(why.split(":")[0] for why in self.broken.values())
+        tally = self.tally
+        return (
+            f"{self.runs} seeds, {self.steps} steps, {tally['handed_out']} hand-outs; "
+            f"{tally['followed']} of them looked for at central after healing, {tally['arrived']} found, "
+            f"{tally['gone_with_their_disk']} gone with the disk that recorded them; "
+            f"lost {codes['I2'] + codes['I3']}, doubled {codes['I1'] + codes['I4']}, "
+            f"broken {len(self.broken)}; {tally['overspent']} rights overspent where no guard can help "
+            f"(copied disks, kiosks written off, hand-outs without the right within their limits), "
+            f"{tally['overspends told'] + tally['overspends tolerated']} cases of them at central"
+        )
 
     def __iadd__(self, other: Result) -> Result:
         self.runs += other.runs
@@ -172,20 +188,18 @@ def main(arguments: list[str]) -> int:
         total += result
         for seed, why in result.broken.items():
             print(f"seed {seed} BROKEN {why}", flush=True)
-        if sys.stderr.isatty():
-            print(f"\r{total.runs} of {chosen.seeds}", end="", file=sys.stderr, flush=True)
+        if total.runs % TOLD_EVERY == 0:
+            print(total.totals(), flush=True)
+            print("  " + ", ".join(f"{name} {number}" for name, number in sorted(total.tally.items())))
+    took = time.monotonic() - began
     for name, number in sorted(total.tally.items()):
         print(f"{number:8d}  {name}")
-    print(
-        f"{total.runs} runs of {total.steps / max(1, total.runs):.1f} steps: "
-        f"{total.cpu_s:.0f} s of processor, "
-        f"{time.monotonic() - began:.0f} s on {chosen.jobs}; {len(total.broken)} broken"
-    )
     if total.broken:
         with templates() as made:
             for seed in sorted(total.broken)[: chosen.most_told]:
                 _, short = told(made, seed)
                 print(short.told() if short else f"seed {seed} holds in this process")
+    print(f"{total.totals()}; {total.cpu_s:.0f} s of processor, {took:.0f} s on {chosen.jobs}")
     return 1 if total.broken else 0
 
 

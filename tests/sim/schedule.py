@@ -33,8 +33,12 @@ SCOPE_WEIGHTS: Final = {
     "strangers": 1,
     "counters": 3,
 }
-LENGTHS: Final = ((4, 10), (10, 20), (20, 36))
-LENGTH_WEIGHTS: Final = (6, 3, 1)
+LENGTHS: Final = ((1, 3), (3, 7), (7, 20))
+LENGTH_WEIGHTS: Final = (12, 6, 1)
+"""Many short runs find more than few long ones in the same time: most dangers lie a few steps ahead."""
+PAGES: Final = {1: 1, 3: 1, 5000: 8}
+"""Rows on a page of the feed. Where each row is a page, a load takes as long as all the rest of a run."""
+ENDS: Final = {"stop": 6, "arrive": 7, "heal": 6, "period": 1}
 
 
 @dataclass
@@ -49,7 +53,8 @@ class Run:
     boards: bool = False
     """Machines have rollback counters."""
     ends: str = "heal"
-    """How it ends: ``stop``, ``heal``, ``period`` (the period after is served, too)."""
+    """How it ends: ``stop`` at once; ``arrive``: all that was recorded is sent; ``heal``: all is well again,
+    and what is still due is served; ``period``: the period after is served, too, and all of that arrives."""
     steps: list[Step] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     """What became of each step, innermost first."""
@@ -78,9 +83,9 @@ def run_seed(templates: Templates, seed: int) -> Run:
     run = Run(
         f"seed {seed}",
         scope,
-        rng.choice((1, 2, 3, 5000)),
+        rng.choices(list(PAGES), list(PAGES.values()))[0],
         rng.random() < 0.5,
-        rng.choices(("stop", "heal", "period"), (4, 5, 1))[0],
+        rng.choices(list(ENDS), list(ENDS.values()))[0],
     )
     length = rng.randint(*rng.choices(LENGTHS, LENGTH_WEIGHTS)[0])
 
@@ -129,18 +134,21 @@ def _run(templates: Templates, run: Run, play: Callable[[World], None]) -> Run:
 
 def _end(world: World, run: Run) -> None:
     """The end that was drawn; what central has then is part of what happened."""
-    invariants.books_are_right(world.books(), world.oracle)
-    if run.ends != "stop":
+    if run.ends == "arrive":
+        world.tally += invariants.followed(healing.arrive(world), world.oracle)
+    elif run.ends != "stop":
         books = healing.heal(world)
+        world.tally += invariants.followed(books, world.oracle)
         waiting = healing.served_again(world, books)
-        if waiting and run.ends == "period":
-            healing.served_next_period(world)
-        healing.until_quiet(world)
-        books = world.books()
-        invariants.books_are_right(books, world.oracle)
-        invariants.everything_arrived(world, books)
-        invariants.overspends_are_reported(books, world.oracle)
+        if run.ends == "period":
+            if waiting:
+                healing.served_next_period(world)
+            healing.until_quiet(world)
+            books = world.books()
+            invariants.everything_arrived(world, books)
+            invariants.overspends_are_reported(books, world.oracle)
     books = world.books()
+    invariants.books_are_right(books, world.oracle)
     world.tally += books.counts()
     world.tally["overspent"] += len(world.oracle.overspent)
     run.trace += [f"{ref} {told}" for ref, told in sorted(books.pickups.items())]

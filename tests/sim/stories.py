@@ -141,6 +141,8 @@ class Stories:
             Step("sync", one.name),
             back,
             *self._maybe(Step("mend", other.name)),
+            # Its next record finds a central that lacks the ones before.
+            *self._maybe(Step("takeback", other.name, {"pick": "0", "goods": "returned"})),
             Step("sync", other.name),
         ]
 

@@ -17,11 +17,11 @@ from tests.sim.run import seeds_to_notice
 from tests.sim.template import Templates
 
 HINTS: Final = {
-    "reclaim on expiry": 4,
+    "reclaim on expiry": 40,
     "missing epoch check at the kiosk": 5,
-    "missing release floor": 0,
-    "missing generation check": 10,
-    "missing dedupe of records": 15,
+    "missing release floor": 42,
+    "missing generation check": 53,
+    "missing dedupe of records": 19,
     "accepted gaps": 15,
     "release racing a dispense": 97,
     "missing rollback counter": 16,

@@ -79,6 +79,7 @@ class World:
         """What agencies say now, by entitlement; the oracle has its own table."""
         self.versions = dict.fromkeys(self.dues, 1)
         self.points = dict(self.scope.homes)
+        self._writes_checked = self.host.writes
         self.gone: set[bytes] = set()
         """Hashes of records in ledgers that were lost or put back: they may never reach central."""
         self.cards: dict[int, CardRead] = {one: templates.card(one) for one, _ in self.scope.homes}
@@ -129,6 +130,14 @@ class World:
     def books(self) -> Books:
         """Central's books as of now."""
         return read_books(self.host.file)
+
+    def check_books(self) -> None:
+        """I4, I5 and I6, whatever is still under way; reads central's books only if they have changed."""
+        if self.host.writes != self._writes_checked:
+            self._writes_checked = self.host.writes
+            books = self.books()
+            invariants.books_are_right(books, self.oracle)
+            invariants.overspends_are_reported(books, self.oracle)
 
     def note(self, what: str) -> None:
         """Counts something that happened."""
