@@ -40,6 +40,8 @@ POINTS: Final = 4
 LIMIT_US: Final = 500.0
 """2,000 records a second."""
 LIMIT_GROWTH: Final = 1.2
+ROUNDS: Final = 3
+"""At each size; the least processor time counts: whoever shares the machine only ever adds to it."""
 SIZES: Final = (1, 10_000)
 FULL_SIZES: Final = (1, 10_000, 100_000, 1_000_000)
 FULL: Final = "BENCH_FULL"
@@ -86,7 +88,7 @@ def databases(folder: Path) -> Iterator[list[Database]]:
 def _measure_on(folder: Path, database: Database) -> list[Figure]:
     home = folder / database.name
     sizes = FULL_SIZES if os.environ.get(FULL) == "1" else SIZES
-    pushes = PUSHES * (2 + len(sizes))
+    pushes = 1 + PUSHES * 2 + PUSHES // 2 * ROUNDS * len(sizes)
     kiosks = [LoadKiosk(f"K{n:03d}", n % POINTS + 1, 1 + n * 100_000) for n in range(KIOSKS)]
     central = big_central.make(home, database.url, kiosks, pushes * RECORDS * 8 // len(MIX) + 10, POINTS)
     with closing(central):
@@ -103,7 +105,8 @@ def _measure_on(folder: Path, database: Database) -> list[Figure]:
             for size in sizes:
                 big_central.prefill(database.url, stored, size - stored, POINTS)
                 stored = max(stored, size)
-                timed = _timed(central, running, database, kiosks, PUSHES // 2)
+                rounds = [_timed(central, running, database, kiosks, PUSHES // 2) for _ in range(ROUNDS)]
+                timed = min(rounds, key=lambda one: one.cpu_us)
                 first = first or timed.cpu_us
                 figures.append(_growth(database, size, timed, first))
     return figures
