@@ -28,6 +28,7 @@ COMMAND_MS = (2, 9)
 """A host command over USB: of a quick reader, and of an ACR122U."""
 MOST_COMMANDS = 20
 ROUNDS_PER_S = 8
+MOST_MISSES = 50
 _READS = 60
 _ROUNDS = 60
 _POLLS = 10
@@ -95,17 +96,18 @@ def _stock() -> tuple[list[float], int]:
         transport.card = make_card("NTAG215", number)
         before, begun = transport.writes, time.perf_counter()
         target = frontend.sense(nfc.clf.RemoteTarget("106A"), iterations=1)
-        _read_stock(frontend, target)
+        if not _reads_stock(frontend, target):
+            raise EnvironmentFault("bench_stuck", "stock nfcpy found no NDEF message")
         times.append((time.perf_counter() - begun) * 1000)
         most = max(most, transport.writes - before)
     frontend.close()
     return times, most
 
 
-def _read_stock(frontend: nfc.clf.ContactlessFrontend, target: object) -> None:
+def _reads_stock(frontend: nfc.clf.ContactlessFrontend, target: object) -> bool:
+    """nfcpy's tag layer finds the NDEF message."""
     tag = nfc.tag.activate(frontend, target) if target is not None else None
-    if tag is None or tag.ndef is None or not tag.ndef.octets:
-        raise EnvironmentFault("bench_stuck", "stock nfcpy found no NDEF message")
+    return tag is not None and tag.ndef is not None and bool(tag.ndef.octets)
 
 
 def measure_empty_field() -> list[Figure]:
@@ -146,15 +148,22 @@ def measure_empty_field() -> list[Figure]:
 
 
 def stock_reads() -> dict[str, list[float]]:
-    """Milliseconds from card found to NDEF message by nfcpy alone, over udp, by kind of chip."""
+    """Milliseconds from card found to NDEF message by nfcpy alone, over udp, by kind of chip.
+
+    Its time-outs are those of radio: now and then it misses what a process answers, and looks again.
+    """
     found: dict[str, list[float]] = {}
     with VirtualField() as field, nfc.clf.ContactlessFrontend(field.path) as frontend:
         for chip in CHIPS:
             technology = nfc.clf.RemoteTarget("212F" if chip == "FeliCa" else "106A")
             for number in range(_READS):
                 field.put(make_card(chip, number))
-                target = frontend.sense(technology, iterations=1)
-                begun = time.perf_counter()
-                _read_stock(frontend, target)
-                found.setdefault(chip, []).append((time.perf_counter() - begun) * 1000)
+                for attempt in range(MOST_MISSES):
+                    target = frontend.sense(technology, iterations=1)
+                    begun = time.perf_counter()
+                    if _reads_stock(frontend, target):
+                        found.setdefault(chip, []).append((time.perf_counter() - begun) * 1000)
+                        break
+                    if attempt + 1 == MOST_MISSES:
+                        raise EnvironmentFault("bench_stuck", f"stock nfcpy cannot read {chip} over udp")
     return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from drivers import nfc_process
+from drivers.lines import EXIT_GONE
 from drivers.reader import Gone, Lifted, ReaderEvent, Ready
 from drivers.supervisor import ReaderSupervisor
 from kiosk.values import CardRead
@@ -83,3 +87,47 @@ def _tap(reader: SerialReader, heard: Losses, number: int) -> None:
     assert [read.payload for read in reads if isinstance(read, CardRead)] == [payload_of(number)]
     reader.card = None
     heard.wait_since(Lifted, before)
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.soak)])
+def test_unplugged_it_is_opened_again_by_the_same_process(count: int, tmp_path: Path) -> None:
+    commands_read, commands_write = os.pipe()
+    lines_read, lines_write = os.pipe()
+    gone_s, back_s = [], []
+    with (
+        SerialReader(tmp_path / "ttyNFC") as reader,
+        os.fdopen(commands_read) as commands,
+        os.fdopen(lines_read) as lines,
+        os.fdopen(lines_write, "w") as out,
+    ):
+
+        def serve() -> None:
+            while nfc_process.run(reader.device, out=out, commands=commands) == EXIT_GONE:
+                pass
+
+        def wait_for(event: str) -> float:
+            while (line := json.loads(lines.readline()))["event"] != event:
+                assert line["event"] != "fault", line
+            return time.monotonic()
+
+        process = threading.Thread(target=serve)
+        process.start()
+        try:
+            wait_for("ready")
+            for number in range(count):
+                reader.card = make_card("NTAG215", number)
+                wait_for("read")
+                reader.card = None
+                wait_for("lifted")
+                begun = time.monotonic()
+                reader.unplug()
+                gone_s.append(wait_for("gone") - begun)
+                begun = time.monotonic()
+                reader.plug()
+                back_s.append(wait_for("ready") - begun)
+        finally:
+            os.close(commands_write)
+            process.join(20)
+    print(f"{count} unplugged: told within {max(gone_s):.3f} s, back within {max(back_s):.3f} s")
+    assert max(gone_s) <= GONE_S
+    assert max(back_s) <= BACK_S
