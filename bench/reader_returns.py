@@ -15,6 +15,8 @@ from pathlib import Path
 from bench.figures import Figure, Limit, Yardstick, single, spread
 from bench.processes import Speaking, environment, says, watched_command
 from bench.world import World
+from drivers.lines import HEALTH_EVERY_S
+from drivers.supervisor import Patience
 from kiosk.errors import EnvironmentFault
 from tests.drivers.serial_line import SerialReader
 
@@ -47,6 +49,8 @@ def measure(world: World, screen: Mapping[str, str]) -> list[Figure]:
         still = kiosk.wait_for(says("paint"), "frames")["gaps_ms"]
         kiosk.order(do="paint", every_ms=_PAINT_EVERY_MS, seconds=0.0)
         for number in range(2 * TIMES):
+            # Crashes one after the other are answered by longer rests; this is about single ones.
+            time.sleep(Patience().healthy_s + HEALTH_EVERY_S)
             how = "killed" if number % 2 else "unplugged"
             went, returned = _once(how, line, kiosk)
             gone[how].append(went)

@@ -278,6 +278,8 @@ class ReaderSupervisor(ProcessSupervisor[ReaderEvent]):
             case Ready():
                 self._device_name, self._gone_code = event.name, ""
             case CardRead():
+                # Nothing shows better that a reader is well.
+                self._crashes = 0
                 event = replace(event, reader=self._device_name)
             case Gone():
                 if event.fault.code == self._gone_code:
