@@ -134,7 +134,7 @@ class OrderLines:
         return self._waiting.popleft() if self._waiting else None
 
     def asks_to_stop(self) -> bool:
-        """True if a stop comes next, or nobody is there to give orders; looked at while a chip is waited for."""
+        """True if a stop comes next, or nobody gives orders any more; asked while a chip is waited for."""
         if not self._waiting and not self.ended:
             order = self.take(0)
             if order is not None:

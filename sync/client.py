@@ -220,7 +220,7 @@ class CentralClient:
         self._key = key
 
     def _by_a_known_key(self, call: Callable[[Ed25519PrivateKey], ResultT]) -> ResultT:
-        """A call by the key that central knows this kiosk by, which is kept; if none is, the first refusal."""
+        """A call by the key that central knows this kiosk by, which is kept; else the first refusal."""
         try:
             return call(self._key)
         except CentralFault as fault:

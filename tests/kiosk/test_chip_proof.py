@@ -108,8 +108,7 @@ def test_only_challenges_that_are_open_here(chip: Chip, challenges: Challenges) 
     assert why(read_with(chip.proof(b"")), challenges) == "challenge"
     first = challenges.new("nfc")
     other = challenges.new("nfc:2")
-    for _ in range(chip_proof.MOST_OPEN):
-        newest = challenges.new("nfc")
+    *_, newest = [challenges.new("nfc") for _ in range(chip_proof.MOST_OPEN)]
     assert why(read_with(chip.proof(first)), challenges) == "challenge"
     for challenge in (newest, other):
         assert grade_of(read_with(chip.proof(challenge)), KEYSET, challenges, NOW) is Grade.P3
