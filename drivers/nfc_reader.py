@@ -35,8 +35,11 @@ from kiosk.values import CardRead, ChipProof, Grade, Medium
 TECHNOLOGIES = ("106A", "212F", "106B")
 """Type A for NTAG and DESFire, type F for FeliCa, type B to tell its holder that it is of another use."""
 
-INTERVAL_S = 0.03
-"""Rest between rounds: with three technologies at least eight rounds a second."""
+ROUND_S = 0.08
+"""From one round of an empty field to the next, where the reader is quick enough."""
+
+LEAST_REST_S = 0.02
+"""Rest after a round that took longer: with three technologies still eight rounds a second and more."""
 
 MISSES_TO_LIFT = 3
 """Empty rounds until a card counts as lifted: one alone may be a weak answer."""
@@ -71,7 +74,7 @@ class NfcConnection:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reference = reference
-        self.interval_s = INTERVAL_S
+        self.interval_s = LEAST_REST_S
         self.frontend = BudgetedFrontend(clock)
         self._technologies = tuple(technologies)
         self._originality_keys = tuple(originality_keys)
@@ -180,7 +183,9 @@ class NfcConnection:
             return Faulted(_unreadable(error, "answers to anticollision make no sense"))
         self._noisy = False
         if chip is None:
-            self._care.empty_round(self._clock() - started)
+            took_s = self._clock() - started
+            self._care.empty_round(took_s)
+            self.interval_s = max(LEAST_REST_S, ROUND_S - took_s)
             return self._miss()
         self._misses = 0
         if self._restless:
@@ -273,9 +278,9 @@ class NfcConnection:
         except OSError:
             raise
         except Exception as error:
-            fault, found = self._explain(error, chip)
+            why, found = self._explain(error, chip)
             if found is None or whole or not first or isinstance(error, BudgetSpent):
-                return Faulted(fault)
+                return Faulted(why)
             return self._read(found, chip, found_at, first=False)
         read_ms = (self._clock() - found_at) * 1000
         original = is_original(content.uid, content.signature, self._originality_keys)
