@@ -17,7 +17,7 @@ from kiosk.cache_folder import CacheFolder
 from kiosk.errors import CentralFault
 from kiosk.feed_rows import COLUMNS
 from kiosk.ports import LookupWord
-from kiosk.values import CardRead, Medium
+from kiosk.values import CardRead, Grade, Medium
 from sync.central import importing
 from sync.central import lookup as lookups_at_central
 from sync.central.cards import issue, revoke
@@ -65,6 +65,7 @@ def card(town: Served, card_no: str = CARD_3, issue_no: int = 1, **changes: Any)
         "expires_at": START + 10**6,
         "key": key.private,
         "kid": key.kid,
+        "least": Grade.P1,
     }
     values |= changes
     made = credential.issue(
@@ -76,6 +77,7 @@ def card(town: Served, card_no: str = CARD_3, issue_no: int = 1, **changes: Any)
         values["expires_at"],
         Medium.NFC,
         UID,
+        values["least"],
     )
     return CardRead(Medium.NFC, made, UID)
 
@@ -119,6 +121,13 @@ def test_a_holder_of_another_point_comes_with_all_that_a_counter_needs(
     assert (folder.current_number(), folder.current().holder(3) is not None) == (1, True)
     load_changes(folder, town.client().changes, lambda: "2026-11-26T06:00:00+00:00")
     assert folder.current().holder(3) is None
+
+
+@pytest.mark.parametrize("least", [Grade.P2, Grade.P3])
+def test_a_chip_that_proves_itself_is_judged_by_the_kiosk_that_saw_it(
+    least: Grade, town: Served, folder: CacheFolder
+) -> None:
+    assert ask(town, folder, card(town, least=least)) == LookupWord("found")
 
 
 def test_a_holder_who_moves_here_is_the_feeds_from_then_on(town: Served, folder: CacheFolder) -> None:
