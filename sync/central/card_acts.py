@@ -85,6 +85,13 @@ def _note(acts: list[Act], by: Signer | None, now: int, batch: str, connection: 
     record(connection, fresh, by, now, batch)
 
 
+def add(central: Central, acts: Iterable[Act], by: Signer | None) -> None:
+    """Writes acts outside any batch, each time anew."""
+    listed = list(acts)
+    now = central.now()
+    central.database.write(lambda connection: record(connection, listed, by, now), quiet=True)
+
+
 def issued_in(connection: Connection, batch: str, card_no: str) -> int | None:
     """The newest issue number that a batch gave a card number; None if it gave none."""
     query = select(card_act.c.issue_no).where(card_act.c.batch == batch, card_act.c.card_no == card_no)

@@ -13,7 +13,18 @@ from typing import Any, Final
 
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.values import CardRead, Grade, Medium, Mode
-from sync.central import card_batch, card_check, card_holders, card_manifest, card_sheet, card_writing, cards
+from sync.central import (
+    card_acts,
+    card_batch,
+    card_check,
+    card_holders,
+    card_manifest,
+    card_sheet,
+    card_writing,
+    cards,
+)
+from sync.central.accounts import Signer
+from sync.central.card_acts import Act
 from sync.central.card_commands import add_signer, grade_of, issue_one, signer_of
 from sync.central.card_face import Branding, Face, photo_of
 from sync.central.card_manifest import CardState, Manifest
@@ -23,6 +34,7 @@ from sync.central.state import Central
 CARD_NAME: Final = "Kartu Metro Cerita"
 CITY: Final = "Metro"
 CARDS_PER_FILE: Final = 200
+LOCKS: Final = ("none", "permanent")
 PHOTO_ENDINGS: Final = (".jpg", ".jpeg", ".png")
 KEY_FILES: Final = ("application.key", "card-auth-key")
 """What changes cards, and what kiosks hold."""
@@ -46,9 +58,7 @@ def register(group: Any, add: Add, issue: argparse.ArgumentParser, branding: Bra
     one.add_argument(
         "--replace", choices=("lost", "stolen", "replaced"), default="", help="what becomes of cards in use"
     )
-    one.add_argument(
-        "--lock", choices=("none", "permanent"), default="none", help="of chips that are written"
-    )
+    one.add_argument("--lock", choices=LOCKS, default="none", help="of chips that are written")
     one.add_argument(
         "--give-up", metavar="CARD_NO", default="", help="this card's chip is spoilt: issue anew"
     )
@@ -67,9 +77,13 @@ def register(group: Any, add: Add, issue: argparse.ArgumentParser, branding: Bra
     one.set_defaults(branding=branding, wrong_usage=one.error)
     add_signer(one)
 
-    one = add(group, "write", _write, "write a batch's chips one after another, read back and verify each")
-    _add_batch(one)
-    one.add_argument("--card-no", default="", help="only this card")
+    one = add(
+        group, "write", _write, "write a batch's chips one after another, or one card's; read back, verify"
+    )
+    one.add_argument("--batch", type=Path, metavar="DIR", help="the batch's folder")
+    one.add_argument("--card-no", default="", help="this card: of the batch, or the one in use")
+    one.add_argument("--lock", choices=LOCKS, default="none", help="without --batch: of the chip")
+    one.set_defaults(wrong_usage=one.error)
     one.add_argument("--overwrite", action="store_true", help="also chips that hold something")
     one.add_argument("--limit", type=int, help="stop after so many")
     one.add_argument("--master-key-file", type=Path, metavar="FILE", help="key that changes cards (P2)")
@@ -82,10 +96,6 @@ def register(group: Any, add: Add, issue: argparse.ArgumentParser, branding: Bra
 
     one = add(group, "make-keys", _make_keys, "make the keys of chips that prove themselves (P2)")
     one.add_argument("folder", type=Path, metavar="DIR", help="of the issuing station; not a kiosk's")
-
-
-def _add_batch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--batch", type=Path, required=True, metavar="DIR", help="the batch's folder")
 
 
 def _add_station(parser: argparse.ArgumentParser) -> None:
@@ -145,14 +155,14 @@ def _print(central: Central, options: argparse.Namespace) -> Any:
     branding = Branding(options.card_name or name, options.city or city)
     if bool(options.batch) == bool(options.card_no) or bool(options.card_no) != bool(options.file):
         options.wrong_usage("give --batch DIR, or CARD_NO and --file FILE.pdf")
-    if options.card_no:
-        return _print_one(central, options, branding)
     by = signer_of(central, options)
+    if options.card_no:
+        return _print_one(central, options, branding, by)
     with card_manifest.opened(options.batch) as manifest:
         return _print_batch(central, manifest, options, branding, by)
 
 
-def _print_one(central: Central, options: argparse.Namespace, branding: Branding) -> Any:
+def _print_one(central: Central, options: argparse.Namespace, branding: Branding, by: Signer | None) -> Any:
     with central.database.read() as connection:
         issue_no = cards.active_issue(connection, options.card_no)
     if issue_no is None:
@@ -163,11 +173,12 @@ def _print_one(central: Central, options: argparse.Namespace, branding: Branding
     photo = _photo(options.photos, options.card_no)
     face = Face(options.card_no, name, made.qr, date.fromisoformat(row["valid_until"]), photo)
     card_sheet.save(options.file, card_sheet.pages([face], branding, options.layout))
+    card_acts.add(central, [Act(card_acts.PRINTED, options.card_no, issue_no)], by)
     return {"file": str(options.file), "cards": 1, "without_photo": _lacking(options.photos, [face])}
 
 
 def _print_batch(
-    central: Central, manifest: Manifest, options: argparse.Namespace, branding: Branding, by: Any
+    central: Central, manifest: Manifest, options: argparse.Namespace, branding: Branding, by: Signer | None
 ) -> Any:
     some = [one for one in manifest.cards.values() if one.is_issued and not one.skipped]
     some = [one for one in some if options.again or not one.file]
@@ -210,8 +221,16 @@ def _lacking(folder: Path | None, faces: Sequence[Face]) -> list[str]:
 
 def _write(central: Central, options: argparse.Namespace) -> Any:
     by = signer_of(central, options)
+    keys = (options.master_key_file, options.card_key_file)
+    if options.batch is None:
+        if not options.card_no:
+            options.wrong_usage("give --batch DIR, or --card-no CARD_NO")
+        with _station(central, options, keys) as station:
+            one = card_writing.write_card(
+                central, options.card_no, station, by, overwrite=options.overwrite, lock=options.lock
+            )
+        return {"card_no": one.card_no, "issue_no": one.issue_no, "uid": one.uid}
     with card_manifest.opened(options.batch) as manifest:
-        keys = (options.master_key_file, options.card_key_file)
         if Grade.of(manifest.grade) >= Grade.P2 and None in keys:
             raise OfficerFault("card_key_missing", "chips that prove themselves need both key files")
         with _station(central, options, keys) as station:

@@ -12,8 +12,9 @@ from typing import Final
 from kiosk.credential import verify
 from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.values import CardRead, Grade, Medium
-from sync.central import card_batch
+from sync.central import card_acts, card_batch, cards
 from sync.central.accounts import Signer
+from sync.central.card_acts import Act
 from sync.central.card_manifest import CardState, Manifest
 from sync.central.card_station import Seen, Station
 from sync.central.state import Central
@@ -75,6 +76,32 @@ def write_batch(
     return outcome
 
 
+def write_card(
+    central: Central, card_no: str, station: Station, by: Signer | None, *, overwrite: bool, lock: str
+) -> CardState:
+    """Writes the chip of a card's issue in use, bound to it first if it is bound to none yet.
+
+    Raises OfficerFault ``unknown_card`` and as ``cards.bind``; CardFault as ``write_batch`` tells them.
+    """
+    row = next((one for one in cards.listed(central, card_no) if one["status"] == cards.ACTIVE), None)
+    if row is None:
+        raise OfficerFault("unknown_card", "no card in use has that number")
+    seen = station.look()
+    one = CardState(card_no, row["holder_id"], "", row["issue_no"], uid=seen.uid.hex())
+    held = seen.payload if row["uid"] == one.uid else b""
+    if held != cards.issued(central, card_no, one.issue_no).nfc or not held:
+        suited(seen, row["chip"], overwrite)
+    made = cards.bind(central, card_no, one.issue_no, row["chip"], seen.uid, by=by)
+    personalise = Grade.of(row["least_grade"]) >= Grade.P2
+    back = station.write(
+        seen.uid, row["chip"], made.nfc, overwrite=overwrite, lock=lock, personalise=personalise
+    )
+    check(central, one, seen.uid, back)
+    acts = [Act(what, card_no, one.issue_no, one.uid) for what in (card_acts.WRITTEN, card_acts.VERIFIED)]
+    card_acts.add(central, acts, by)
+    return one
+
+
 def _waiting(central: Central, manifest: Manifest, card_no: str) -> list[CardState]:
     some = [one for one in manifest.open_cards() if one.is_issued and card_no in ("", one.card_no)]
     in_use = card_batch.still_in_use(central, some)
@@ -121,22 +148,27 @@ def _write_one(
 
 def _for_new_chip(manifest: Manifest, seen: Seen, waiting: list[CardState], overwrite: bool) -> CardState:
     """The card that this chip becomes. Raises CardFault for a chip that is not to be bound."""
-    if seen.chip != manifest.chip:
-        raise CardFault("card_wrong_kind", f"a {seen.chip}; the batch is of {manifest.chip}")
+    if any(one.uid == seen.uid.hex() for one in manifest.cards.values()):
+        raise CardFault("card_written", "this chip is a card of the batch already")
+    suited(seen, manifest.chip, overwrite)
+    one = _next_free(waiting)
+    if one is None:
+        bound = ", ".join(card.card_no for card in waiting)
+        raise CardFault("card_wrong_chip", f"what is open is bound to other chips: {bound}")
+    return one
+
+
+def suited(seen: Seen, chip: str, overwrite: bool) -> None:
+    """Raises CardFault for a chip that is not to be bound: by its kind, or by what lies on it."""
+    if seen.chip != chip:
+        raise CardFault("card_wrong_kind", f"a {seen.chip}, not the {chip} that was issued")
     if seen.locked:
         raise CardFault("card_locked", "the chip is read-only")
     if seen.capacity < LEAST_CAPACITY:
         raise CardFault("card_too_small", f"the chip takes {seen.capacity} bytes")
-    if any(one.uid == seen.uid.hex() for one in manifest.cards.values()):
-        raise CardFault("card_written", "this chip is a card of the batch already")
     if seen.holds != "empty" and not overwrite:
         code = "card_written" if seen.holds == "credential" else "card_foreign"
         raise CardFault(code, "the chip holds something; --overwrite writes over it")
-    one = _next_free(waiting)
-    if one is None:
-        cards = ", ".join(card.card_no for card in waiting)
-        raise CardFault("card_wrong_chip", f"what is open is bound to other chips: {cards}")
-    return one
 
 
 def check(central: Central, one: CardState, uid: bytes, payload: bytes) -> None:

@@ -302,7 +302,7 @@ def test_other_than_written_is_no_card(central: Central, tmp_path: Path) -> None
             card_writing.check(central, second, chip(2).uid, made.nfc)
 
 
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.slow
 def test_killed_at_any_step_nothing_is_issued_twice(tmp_path: Path, field: VirtualField, stride: int) -> None:
     template = tmp_path / "template"

@@ -96,9 +96,11 @@ def test_a_card_from_the_list_to_the_hand(run: Run, tmp_path: Path, field: Virtu
     assert codes(told) == ["card_wrong_chip", "card_stolen", "card_other_uid", "not_locked"]
     field.put(blank_ntag(UID))
     assert codes(run("verify", *station, code=1)) == ["card_empty", "not_locked"]
-    field.lift()
-    assert run("verify", *station, "--timeout", 0.5, code=1)["code"] == "reader_timeout"
-    assert run("verify", "--device", "udp:nowhere", code=1)["code"] == "reader_missing"
+    assert run("replace", CARD_1, "--reason", "stolen", "--unbound")["uid"] == ""
+    one = run("write", "--card-no", CARD_1, *station)
+    assert (one["card_no"], one["issue_no"], one["uid"]) == (CARD_1, 2, UID.hex())
+    assert run("write", "--card-no", CARD_1, "--device", "udp:nowhere", code=1)["code"] == "reader_missing"
+    assert codes(run("verify", *station)) == ["not_locked"]
 
 
 def test_a_printed_code_is_judged_too(run: Run, tmp_path: Path) -> None:
