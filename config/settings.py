@@ -155,7 +155,35 @@ class QrReader(Section):
 
     enabled: bool = Field(True, description="Read QR codes by camera.")
     source: Source = Field(
-        "", description="Camera number, device path or MJPEG address; empty = the first camera found."
+        "",
+        description="Camera number, device path, udev's name, or MJPEG or RTSP address; empty = the first "
+        "camera found.",
+    )
+    exposure_ms: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.0, description="Milliseconds of exposure where the camera can be set; 0 = it decides."
+    )
+    focus: Annotated[int, Field(ge=-1, le=10_000)] = Field(
+        -1, description="Position of the lens in the camera's own units; -1 = it focuses by itself."
+    )
+
+
+class Scanner(Section):
+    """A hand-held scanner."""
+
+    device: Annotated[str, Field(max_length=1024, pattern=r"^(keyboard:|(serial|evdev):.+)?$")] = Field(
+        "",
+        description="keyboard: for one that types, serial:/dev/ttyACM0, or evdev:/dev/input/by-id/… for one "
+        "that types and is taken for us alone; empty = none.",
+    )
+    prefix: Annotated[str, Field(max_length=20)] = Field(
+        "", description="What the scanner was set to send before each code; empty = nothing."
+    )
+    suffix: Annotated[str, Field(min_length=1, max_length=20)] = Field(
+        "\r", description="What it sends after each code."
+    )
+    baud: Annotated[int, Field(ge=300, le=4_000_000)] = Field(9600, description="Speed of its serial line.")
+    gap_ms: Annotated[int, Field(ge=10, le=200)] = Field(
+        50, description="Milliseconds between two keys below which it is the scanner that types."
     )
 
 
@@ -164,6 +192,7 @@ class Readers(Section):
 
     nfc: NfcReader = NfcReader()
     qr: QrReader = QrReader()
+    scanner: Scanner = Scanner()
     virtual: Literal["auto", "off"] = Field(
         "auto",
         description="auto = a demonstration kiosk uses virtual readers where a real one is missing; off = "
