@@ -15,7 +15,7 @@ PURE = {
     for name in (
         "values", "errors", "cose", "credential", "journal_format", "grant", "keyset",
         "period", "program", "program_state", "benefit", "enrolment",
-        "officer_pin", "feed_rows", "feed_columns", "stock_slice", "legacy_cards",
+        "officer_pin", "feed_rows", "feed_columns", "stock_slice", "legacy_cards", "card_certificate",
     )
 }  # fmt: skip
 

@@ -232,10 +232,10 @@ MUTATIONS: Final = (
             Edit(
                 pushing.Pusher,
                 "_push_batch",
-                "        answer = self._push(request)",
+                "        answer = self._timed_push(request)",
                 "        acknowledge(self._ledger, gen, start, start,\n"
                 "            __import__('hashlib').sha256(request.records[0].record).hexdigest())\n"
-                "        answer = self._push(request)",
+                "        answer = self._timed_push(request)",
             ),
         ),
         ("reply_lost_after_commit", "killed_between_push_and_acknowledgement"),
