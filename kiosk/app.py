@@ -100,6 +100,8 @@ def reader_words(loaded: Loaded) -> dict[str, list[str]]:
             found["nfc" if number == 1 else f"nfc:{number}"] = ["read", "nfc", *named]
     if readers.qr.enabled:
         found["qr"] = ["read", "qr"]
+    if readers.scanner.device.partition(":")[0] in ("serial", "evdev"):
+        found["qr:scanner"] = ["read", "qr", "--device", readers.scanner.device]
     return found
 
 

@@ -158,12 +158,29 @@ def _nfc_options(loaded: Loaded, device: str, reset: bool) -> dict[str, Any]:
 
 
 def run_read_qr(arguments: argparse.Namespace) -> int:
-    """``read qr``: JSON lines whatever ``--json`` says."""
+    """``read qr``, by a camera or a hand-held scanner: JSON lines whatever ``--json`` says."""
+    loaded = settings_or_fault()
+    camera, scanner = loaded.settings.readers.qr, loaded.settings.readers.scanner
+    device = device_to_read(loaded, "qr", arguments.device)
+    if device.partition(":")[0] in ("serial", "evdev"):
+        from drivers.scanner_lines import LineForm
+        from drivers.scanner_reader import run as run_scanner
+
+        return run_scanner(
+            device,
+            once=arguments.once,
+            timeout_s=arguments.timeout,
+            out=sys.stdout,
+            commands=_commands(arguments),
+            form=LineForm(scanner.prefix.encode(), scanner.suffix.encode()),
+            baud=scanner.baud,
+        )
+    from drivers.camera_controls import CameraControls
     from drivers.qr_reader import run
 
-    loaded = settings_or_fault()
     return run(
-        device_to_read(loaded, "qr", arguments.device),
+        device,
+        controls=CameraControls(camera.exposure_ms, camera.focus),
         once=arguments.once,
         timeout_s=arguments.timeout,
         out=sys.stdout,
