@@ -15,7 +15,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import cards, central, domain, feed, machine, nfc, push, reads, resources, sick_network, taps
+from bench import (
+    cards,
+    central,
+    domain,
+    feed,
+    machine,
+    nfc,
+    push,
+    qr,
+    qr_live,
+    reads,
+    resources,
+    sick_network,
+    taps,
+)
 from bench.figures import Figure, table
 from bench.screen import display
 from bench.world import ROOT, World, world
@@ -29,7 +43,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "start": resources.measure_start,
     "memory": resources.measure_memory,
     "nfc": nfc.measure,
-    "qr": lambda built, _: reads.measure_qr(built),
+    "qr": lambda built, _: [*qr.measure_set(), *reads.measure_qr(built)],
+    "qr-live": lambda built, _: qr_live.measure_live(built),
     "push": lambda built, _: push.measure(built),
     "feed": lambda built, _: feed.measure(built),
     "central": lambda built, _: central.measure(built),

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 
 from bench.card_view import Picture, content_of, draw_view, jpeg_of, picture_of
 from bench.figures import Figure, Limit, Yardstick, percentile, single, spread
-from bench.world import World
 
 PICTURES, PICTURES_FULL = 300, 2000
 WITHOUT_SHARE = 5
@@ -74,13 +73,6 @@ def decoders(counts: Counter[str]) -> dict[str, Callable[[], Decoder]]:
         "pyzbar": lambda: lambda picture: {found.data for found in pyzbar.decode(picture, symbols=symbols)},
         "cv2.QRCodeDetector": lambda: bare_cv2,
     }
-
-
-def measure(world: World) -> list[Figure]:
-    """All figures of QR codes."""
-    from bench.qr_live import measure_live
-
-    return [*measure_set(), *measure_live(world)]
 
 
 def measure_set(pictures: int = 0) -> list[Figure]:
