@@ -59,9 +59,9 @@ class CentralHost:
         with (
             mock.patch.object(poll, "Ticker", _kept_in(tickers, poll.Ticker)),
             mock.patch.object(poll, "Told", _kept_in(tolds, poll.Told)),
-            mock.patch.object(gate, "Limits", partial(Limits, monotonic=self._ever)),
         ):
-            self._app = api.make_app(self.central)
+            # Handed over: the application makes its gate at the first request only.
+            self._app = api.make_app(self.central, limits=Limits(monotonic=self._ever))
         self._ticker, self._told = tickers[0], tolds[0]
         self._loop = asyncio.new_event_loop()
         self._write = self.central.database.write
