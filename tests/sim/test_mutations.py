@@ -23,7 +23,7 @@ HINTS: Final = {
     "missing generation check": 53,
     "missing dedupe of records": 19,
     "accepted gaps": 173,
-    "release racing a dispense": 97,
+    "release racing a dispense": 349,
     "missing rollback counter": 40,
     "restore without a new incarnation": 29,
     "void of a released right": 57,
