@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded
 from drivers.commands import Challenge, Feedback
-from drivers.reader import Faulted, Gone, Lifted, ReaderEvent, Reading, Ready
+from drivers.reader import Faulted, Gone, Hint, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
 from kiosk.chip_proof import Challenges
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.first_read import FirstRead
+from kiosk.scanner_keys import ScannerKeys
 from kiosk.values import CardRead, Medium, Mode
 from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
 
@@ -264,6 +265,8 @@ def notice_of(source: str, event: ReaderEvent) -> Any:
             return ReaderNotice("reading", source=kind, reader=source)
         case CardRead():
             return ReaderNotice("read", read=event, source=kind, reader=source)
+        case Hint(code):
+            return ReaderNotice("hint", code, source=kind, reader=source)
         case Lifted():
             return ReaderNotice("lifted", source=kind, reader=source)
         case Faulted(fault):
@@ -308,6 +311,13 @@ def central_address(loaded: Loaded) -> CentralAddress:
     )
 
 
+def _typing_scanner(loaded: Loaded) -> ScannerKeys[Any] | None:
+    scanner = loaded.settings.readers.scanner
+    if scanner.device != "keyboard:":
+        return None
+    return ScannerKeys(scanner.prefix, scanner.suffix, scanner.gap_ms / 1000)
+
+
 def window_settings(loaded: Loaded) -> Any:
     """What the window needs to know of the settings."""
     from ui.timing import Timing
@@ -324,6 +334,7 @@ def window_settings(loaded: Loaded) -> Any:
         reader_side=screen.reader_side,
         zone=loaded.settings.zone,
         sound=screen.sound,
+        scanner=_typing_scanner(loaded),
         timing=Timing(session_s=screen.session_s, warning_s=screen.warning_s),
     )
 

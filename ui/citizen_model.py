@@ -23,6 +23,10 @@ QML_IMPORT_NAME = "Kmc.Models"
 QML_IMPORT_MAJOR_VERSION = 1
 
 
+HINT_S = 2.0
+"""A hint stays so long after the last look that gave it."""
+
+
 @QmlElement
 class CitizenModel(QObject):
     """States: attract, reading, result, fault, clearing; over them reader_gone and out_of_order."""
@@ -54,6 +58,7 @@ class CitizenModel(QObject):
         self._warning = False
         self._ends_at_s = 0.0
         self._reader_fault = ""
+        self._hint = ""
         self._out_of_order = False
 
     @Property(str, notify=changed)
@@ -69,6 +74,11 @@ class CitizenModel(QObject):
     def faultCode(self) -> str:
         """Code of the card fault that is shown."""
         return self._fault
+
+    @Property(str, notify=changed)
+    def hint(self) -> str:
+        """What the person who holds a code can do so that it is read; empty for nothing."""
+        return self._hint if self._stage == "attract" else ""
 
     @Property(str, notify=changed)
     def visitId(self) -> str:
@@ -131,6 +141,17 @@ class CitizenModel(QObject):
         self._rows.settle()
         if len(self._rows) != before:
             self.changed.emit()
+
+    def set_hint(self, code: str) -> None:
+        """A code is seen and cannot be read: say for a moment what helps."""
+        self._alarms.set("hint", HINT_S, self._drop_hint)
+        if code != self._hint:
+            self._hint = code
+            self.changed.emit()
+
+    def _drop_hint(self) -> None:
+        self._hint = ""
+        self.changed.emit()
 
     def set_reader_fault(self, code: str) -> None:
         """No reader works any more (its fault code), or one does again (empty)."""

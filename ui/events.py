@@ -8,14 +8,15 @@ from typing import Literal
 
 from kiosk.values import CardRead
 
-NoticeKind = Literal["ready", "reading", "read", "lifted", "fault", "gone"]
+NoticeKind = Literal["ready", "reading", "read", "lifted", "fault", "gone", "hint"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderNotice:
     """One thing a reader saw.
 
-    ``fault`` carries the code of a card fault, ``gone`` the code of a reader fault, ``read`` the read.
+    ``fault`` carries the code of a card fault, ``gone`` the code of a reader fault, ``read`` the read, ``hint``
+    what helps a code that is seen and not read: ``closer``, ``farther``, ``blurred``, ``dark`` or ``glare``.
     """
 
     kind: NoticeKind

@@ -215,6 +215,8 @@ class KioskModel(QObject):
                 self._officer.fault(notice.code)
         elif notice.kind == "reading":
             self._citizen.begin_reading()
+        elif notice.kind == "hint":
+            self._citizen.set_hint(notice.code)
         elif notice.kind == "lifted":
             self._citizen.lifted()
         elif notice.kind == "fault":

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import shiboken6
@@ -23,6 +23,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtQml import QQmlApplicationEngine
 
+from kiosk.scanner_keys import ScannerKeys
 from ui.application import load_window, log_qt, make_application
 from ui.citizen_model import CitizenModel
 from ui.confirm_form import ConfirmForm
@@ -38,6 +39,7 @@ from ui.schedule import QtSchedule, Schedule
 from ui.timing import Timing
 from ui.tones import Speaker, Tone
 from ui.translation import Languages
+from ui.typing_scanner import READER, TypingScanner
 from ui.worker import CounterWorker
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class WindowSettings:
     """Where the card reader is, seen from the screen."""
     zone: str = "Asia/Jakarta"
     sound: bool = True
+    scanner: ScannerKeys[Any] | None = None
+    """How a scanner that types is told from a person; None if there is none."""
     timing: Timing = field(default_factory=Timing)
 
 
@@ -137,6 +141,11 @@ class KioskWindow(QObject):
             },
         )
         self.view.installEventFilter(self)
+        self._scanner: TypingScanner | None = None
+        if settings.scanner is not None:
+            # Installed last, it sees every key first.
+            self._scanner = TypingScanner(settings.scanner, self.post_reader_event, self)
+            self.view.installEventFilter(self._scanner)
         self.view.frameSwapped.connect(self.probe.frame)
         self.probe.framed.connect(self._framed)
         self.probe.painted.connect(self.painted)
@@ -150,6 +159,8 @@ class KioskWindow(QObject):
         self.officer.recordedSet.connect(self._recorded_set)
         self._noticed.connect(self._take, Qt.ConnectionType.QueuedConnection)
         self.worker.start()
+        if self._scanner is not None:
+            self.post_reader_event(ReaderNotice("ready", source="qr", reader=READER))
 
     def show(self) -> None:
         """Show the window, over the whole screen unless the settings give it a size."""
@@ -174,6 +185,8 @@ class KioskWindow(QObject):
         self.officer.signOut()
         self.citizen.finish()
         self.view.removeEventFilter(self)
+        if self._scanner is not None:
+            self.view.removeEventFilter(self._scanner)
         self.view.close()
         shiboken6.delete(self._engine)
         if not self.worker.stop():

@@ -792,6 +792,38 @@
         <translation>Reader disconnected. Check its cable.</translation>
     </message>
     <message>
+        <source>Gambar kamera gelap. Periksa tutup lensa dan lampu.</source>
+        <translation>The camera&apos;s picture is dark. Check lens cap and light.</translation>
+    </message>
+    <message>
+        <source>Gambar kamera tidak bisa dipakai. Panggil teknisi.</source>
+        <translation>The camera&apos;s pictures cannot be used. Call a technician.</translation>
+    </message>
+    <message>
+        <source>Gambar kamera terlalu besar. Panggil teknisi.</source>
+        <translation>The camera&apos;s pictures are too large. Call a technician.</translation>
+    </message>
+    <message>
+        <source>Dekatkan kode sedikit.</source>
+        <translation>Hold the code a little closer.</translation>
+    </message>
+    <message>
+        <source>Jauhkan kode sedikit.</source>
+        <translation>Hold the code a little further away.</translation>
+    </message>
+    <message>
+        <source>Tahan kode, jangan bergerak.</source>
+        <translation>Hold the code still.</translation>
+    </message>
+    <message>
+        <source>Bawa kode ke tempat terang.</source>
+        <translation>Hold the code where it is bright.</translation>
+    </message>
+    <message>
+        <source>Miringkan kode sedikit.</source>
+        <translation>Tilt the code a little.</translation>
+    </message>
+    <message>
         <source>Kiosk dihentikan oleh pusat. Hubungi pusat.</source>
         <translation>This kiosk was stopped by central. Contact central.</translation>
     </message>

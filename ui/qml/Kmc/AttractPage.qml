@@ -11,6 +11,7 @@ Rectangle {
     required property string cardName
     required property string cityName
     required property string readerSide
+    required property string hint
 
     readonly property real margin: Theme.mm(6)
     readonly property real heroMm: Theme.hero * (portrait ? 1.35 : 1)
@@ -115,7 +116,8 @@ Rectangle {
         Label {
             width: parent.width
             visible: !root.reading && !root.tapOnly
-            text: Words.bound(qsTr("Arahkan kode QR ke kamera"))
+            text: Words.bound(root.hint === "" ? qsTr("Arahkan kode QR ke kamera")
+                                                       : Words.hint(root.hint))
             capMm: root.heroMm
             font.bold: true
             color: Theme.white
@@ -144,7 +146,8 @@ Rectangle {
                 anchors.right: parent.right
                 anchors.margins: Theme.mm(3.5)
                 anchors.verticalCenter: parent.verticalCenter
-                text: qsTr("Arahkan kode QR ke kamera")
+                text: root.hint === "" ? qsTr("Arahkan kode QR ke kamera") : Words.hint(root.hint)
+                font.bold: root.hint !== ""
                 capMm: Theme.body
                 color: Theme.white
             }

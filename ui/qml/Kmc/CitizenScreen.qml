@@ -44,6 +44,7 @@ FocusScope {
         cardName: root.cardName
         cityName: root.cityName
         readerSide: root.readerSide
+        hint: root.citizen.hint
     }
 
     ResultPage {

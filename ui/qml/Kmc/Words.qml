@@ -316,9 +316,34 @@ QtObject {
         case "camera_missing":
         case "camera_gone":
         case "camera_stalled":
+        case "camera_frozen":
             return qsTr("Kamera terputus. Periksa kabelnya.");
+        case "camera_black":
+            return qsTr("Gambar kamera gelap. Periksa tutup lensa dan lampu.");
+        case "camera_format":
+            return qsTr("Gambar kamera tidak bisa dipakai. Panggil teknisi.");
+        case "camera_oversized":
+            return qsTr("Gambar kamera terlalu besar. Panggil teknisi.");
         default:
             return qsTr("Alat pembaca terputus. Periksa kabelnya.");
+        }
+    }
+
+    // What helps when a code is seen and cannot be read.
+    function hint(code: string): string {
+        switch (code) {
+        case "closer":
+            return qsTr("Dekatkan kode sedikit.");
+        case "farther":
+            return qsTr("Jauhkan kode sedikit.");
+        case "blurred":
+            return qsTr("Tahan kode, jangan bergerak.");
+        case "dark":
+            return qsTr("Bawa kode ke tempat terang.");
+        case "glare":
+            return qsTr("Miringkan kode sedikit.");
+        default:
+            return "";
         }
     }
 
