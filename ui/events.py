@@ -15,7 +15,7 @@ NoticeKind = Literal["ready", "reading", "read", "lifted", "fault", "gone", "hin
 class ReaderNotice:
     """One thing a reader saw.
 
-    ``fault`` carries the code of a card fault, ``gone`` the code of a reader fault, ``read`` the read, ``hint``
+    ``fault`` carries the code of a card fault, ``gone`` that of a reader fault, ``read`` the read, ``hint``
     what helps a code that is seen and not read: ``closer``, ``farther``, ``blurred``, ``dark`` or ``glare``.
     """
 
