@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
+from kiosk.errors import KioskError
 from kiosk.values import CardRead, OfficerSession
 from ui.officer_corrections import OfficerCorrections
 from ui.officer_desk import OfficerDesk
@@ -41,7 +42,7 @@ class OfficerSignIn(QObject):
         self._desk.worker.ask(
             lambda counter: counter.badge_owner(read),
             lambda username: self._badge_read(read, username),
-            self._desk.refused,
+            self._no_badge,
         )
 
     def _badge_read(self, read: CardRead, username: str) -> None:
@@ -51,6 +52,12 @@ class OfficerSignIn(QObject):
             self._desk.say("badge_read")
             self._desk.feedback.emit("ok")
             self.touched()
+
+    def _no_badge(self, fault: KioskError) -> None:
+        self._desk.refused(fault)
+        if fault.code == "not_a_badge":
+            # Most likely the next holder's card, too early.
+            self._desk.say("sign_in_first")
 
     def _forget_badge(self) -> None:
         self._badge, self.badge_user = None, ""

@@ -43,8 +43,8 @@ def test_a_holders_card_is_no_badge(open_stage: Open) -> None:
     stage = open_stage(badged())
     stage.key(Key.Key_F4)
     stage.post("read", read=script.tap())
-    stage.until(lambda: stage.of_officer("message") == "not_a_badge")
-    assert "Kartu ini bukan lencana petugas itu." in stage.texts()
+    stage.until(lambda: stage.of_officer("message") == "sign_in_first")
+    assert "Masuk dulu, lalu tempelkan kartu lagi." in stage.texts()
     assert stage.pane == "signin"
 
 
