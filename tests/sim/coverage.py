@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from typing import Final
 
-CI_SEEDS: Final = 2000
+CI_SEEDS: Final = 600
 """How many seeds every change is tried with; more of them only make the counts below larger."""
 AT_LEAST: Final = {
     "handed_out": 300,
