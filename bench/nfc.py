@@ -16,7 +16,7 @@ import nfc.tag
 from bench import reader_returns, reads, yardsticks
 from bench.figures import Figure, Limit, Yardstick, single, spread
 from bench.world import CHIPS, World
-from drivers.nfc_reader import TECHNOLOGIES, NfcConnection
+from drivers.nfc_reader import LEAST_REST_S, ROUND_S, TECHNOLOGIES, NfcConnection
 from drivers.reader import DeviceReference
 from drivers.virtual.field import VirtualField
 from kiosk.errors import EnvironmentFault
@@ -138,9 +138,9 @@ def measure_empty_field() -> list[Figure]:
             reader.poll()
         own_ms = (time.perf_counter() - begun) * 1000 / _ROUNDS
         commands = (transport.writes - before) / _ROUNDS
-        rest_ms = reader.interval_s * 1000
     for command_ms in COMMAND_MS:
-        whole = own_ms + commands * command_ms + rest_ms
+        round_ms = own_ms + commands * command_ms
+        whole = max(round_ms + LEAST_REST_S * 1000, ROUND_S * 1000)
         note = f"{commands:g} host commands a round"
         name = f"  modelled on an ACR122U at {command_ms} ms a command"
         figures.append(Figure(name, "ms", single(whole), None, limit, note))

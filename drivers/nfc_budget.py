@@ -57,6 +57,16 @@ class BudgetedFrontend(nfc.clf.ContactlessFrontend):  # type: ignore[misc]
         with self.lock:
             return self._lean(self.device, self.target, send_data, timeout)
 
+    def tell(self, frame: bytes, timeout_s: float) -> None:
+        """Send a frame that asks for no answer; whatever is heard within ``timeout_s`` is dropped."""
+        usual, self.least_answer_s = self.least_answer_s, 0.0
+        try:
+            self.exchange(frame, timeout_s)
+        except nfc.clf.CommunicationError:
+            pass  # silence is what was asked for
+        finally:
+            self.least_answer_s = usual
+
     def check(self) -> None:
         """Raise BudgetSpent within a spent budget; the transport asks before each host command."""
         self._left()

@@ -90,10 +90,13 @@ def second_card(frontend: BudgetedFrontend, chip: Chip, technologies: Sequence[s
     """
     if chip.family not in (Family.TYPE2, Family.TYPE4):
         return None
-    try:
-        frontend.exchange(_HALT if chip.family is Family.TYPE2 else _DESELECT, _HALT_ANSWER_S)
-    except nfc.clf.CommunicationError:
-        pass  # HLTA is never answered
+    if chip.family is Family.TYPE2:
+        frontend.tell(_HALT, _HALT_ANSWER_S)
+    else:
+        try:
+            frontend.exchange(_DESELECT, _HALT_ANSWER_S)
+        except nfc.clf.CommunicationError:
+            pass  # a card that was lifted; the look around below sees that
     for technology in technologies:
         try:
             target = frontend.sense_on(nfc.clf.RemoteTarget(technology))
