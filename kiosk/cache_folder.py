@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kiosk import durable_file
+from kiosk import durable_file, file_lock
 from kiosk.cache import Cache, damage_mark
 from kiosk.errors import EnvironmentFault
 
@@ -98,15 +96,8 @@ class CacheFolder:
     @contextmanager
     def loading(self) -> Iterator[None]:
         """Held by whoever changes the cache: one process at a time, the next one waits."""
-        try:
-            handle = os.open(self.home / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as fault:
-            raise EnvironmentFault("data_folder_read_only", f"{LOCK_FILE}: {fault.strerror}") from fault
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with file_lock.held(self.home / LOCK_FILE):
             yield
-        finally:
-            os.close(handle)
 
     def create(self) -> tuple[int, Cache]:
         """A new, empty cache file that is not current yet, and its number; to be called while ``loading``."""

@@ -9,17 +9,15 @@ at most each ADVANCE_EVERY_MS while records are being sent, not with each record
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from kiosk import freezing
+from kiosk import file_lock, freezing
 from kiosk.clock import Clock
 from kiosk.errors import EnvironmentFault
 from kiosk.ledger import Ledger, meta_of, put_meta
@@ -77,7 +75,8 @@ def advance(
     age_ms = now_ms - int(last[0] or 0)
     if not at_start and last[2] == clock.boot_id() and 0 <= age_ms < ADVANCE_EVERY_MS:
         return ()
-    with _alone(ledger.path.parent):
+    # Two processes that raise the counter at once could raise it past the ledger.
+    with file_lock.held(ledger.path.parent / LOCK_FILE):
         warnings = check(ledger, counter)
         if warnings or ledger.meta("frozen") == freezing.ROLLED_BACK:
             return warnings
@@ -105,20 +104,6 @@ def _advance(ledger: Ledger, counter: RollbackCounter) -> None:
         target = max(target, int(meta_of(connection, COUNTER_META) or 0))
         put_meta(connection, **{COUNTER_META: str(target)})
     counter.advance(target)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Two processes that raise the counter at once could raise it past the ledger."""
-    try:
-        handle = os.open(home / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as fault:
-        raise EnvironmentFault("data_folder_read_only", f"{LOCK_FILE}: {fault.strerror}") from fault
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def find_counter(device: Path = TPM_DEVICE) -> RollbackCounter | None:

@@ -6,17 +6,14 @@ fact that central has to hear of, also from a kiosk that is frozen, forked or re
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk import freezing
+from kiosk import file_lock, freezing
 from kiosk.acknowledgement import Acknowledged, acknowledge
 from kiosk.errors import CentralFault, EnvironmentFault
 from kiosk.freezing import freeze_ledger
@@ -87,7 +84,7 @@ class Pusher:
 
     def _push_batch(self, gen: int, progress: _Progress) -> bool:
         """Sends one batch; False when there is none left. Two uploaders take turns, batch by batch."""
-        with self._one_at_a_time():
+        with file_lock.held(self._home / LOCK_FILE):
             start = progress.go_back_to or self._ledger.acked(gen) + 1
             request = self._batch(gen, start)
             if not request.records:
@@ -161,18 +158,6 @@ class Pusher:
             records=[SignedRecord(record=bytes(row[1]), signature=bytes(row[2])) for row in rows],
             private=[PrivateNote(seq=row[0], salt=bytes(row[3]), text=row[4]) for row in rows if row[4]],
         )
-
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        try:
-            handle = os.open(self._home / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as fault:
-            raise EnvironmentFault("data_folder_read_only", f"{LOCK_FILE}: {fault.strerror}") from fault
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
 
 def _not_too_long(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
