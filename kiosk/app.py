@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded
 from drivers.commands import Challenge, Feedback
-from drivers.reader import Faulted, Gone, Hint, Lifted, ReaderEvent, Reading, Ready
+from drivers.reader import Faulted, Gone, Health, Hint, Lifted, ReaderEvent, Reading, Ready
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
 from kiosk.chip_proof import Challenges
@@ -141,8 +141,11 @@ class Processes:
             reader.start()
 
     def _take(self, name: str, event: ReaderEvent) -> None:
-        """Hands an event on; a reader of chips always has a challenge for the next one that can sign."""
-        if name.startswith("nfc") and isinstance(event, (Ready, CardRead)):
+        """Hands an event on; a reader of chips always has a fresh challenge for the next that can sign."""
+        if name.startswith("nfc") and (
+            isinstance(event, (Ready, CardRead))
+            or (isinstance(event, Health) and self.challenges.wanted(name))
+        ):
             self._readers[name].send(Challenge(self.challenges.new(name)))
         self._on_reader(name, event)
 

@@ -234,7 +234,7 @@ class Counter:
 
         Raises CardFault as reading a card does; OfficerFault ``not_a_badge``.
         """
-        card = self._proving.verified(read, int(self._standing.card_time().timestamp()))
+        card = self._proving.badge(read, int(self._standing.card_time().timestamp()))
         found = self._caches.current().badge(card.card_no)
         if found is None:
             raise OfficerFault("not_a_badge", "a card, but no officer's badge")
@@ -249,11 +249,12 @@ class Counter:
         cache = self._caches.current()
         shown = None
         if badge is not None:
-            shown = self._proving.verified(badge, int(self._standing.card_time().timestamp()))
+            shown = self._proving.badge_again(badge, int(self._standing.card_time().timestamp()))
         synced_ms = unix_ms(self._standing.synced_at(cache))
         session = self._officers.sign_in(
             cache, username, pin, synced_ms, self._standing.local_now().date(), shown
         )
+        self._proving.forget_badge()
         self._sessions.add(session)
         return session
 

@@ -15,6 +15,9 @@ from kiosk.keyset import KeySet
 from kiosk.ledger import CARD_COUNTERS, Ledger
 from kiosk.values import CardRead
 
+BADGE_S = 180
+"""How long a badge that was laid down stays good for the PIN that follows; longer than a form stays open."""
+
 
 class Proving:
     """Trusts cards for one counter, in its thread; readers answer the ``challenges`` from theirs."""
@@ -23,6 +26,26 @@ class Proving:
         self._ledger = ledger
         self._keyset = keyset
         self._challenges = challenges
+        self._badge: tuple[CardRead, VerifiedCard, int] | None = None
+
+    def badge(self, read: CardRead, now: int) -> VerifiedCard:
+        """As ``verified``, and remembered for ``badge_again``: what it proved is used up before its PIN."""
+        self._badge = None
+        card = self.verified(read, now)
+        self._badge = (read, card, now)
+        return card
+
+    def badge_again(self, read: CardRead, now: int) -> VerifiedCard:
+        """The card of the very read that ``badge`` took last, for BADGE_S; as ``verified`` for any other."""
+        if self._badge is not None:
+            known, card, then = self._badge
+            if known == read and 0 <= now - then <= BADGE_S:
+                return card
+        return self.verified(read, now)
+
+    def forget_badge(self) -> None:
+        """It has done its part."""
+        self._badge = None
 
     def verified(self, read: CardRead, now: int) -> VerifiedCard:
         """The card in ``read`` at ``now`` (Unix seconds), with the grade that was proved.

@@ -9,9 +9,10 @@ import pytest
 
 from config.load import load
 from drivers.commands import Challenge
-from drivers.reader import Lifted, ReaderEvent, Ready
+from drivers.reader import Health, Lifted, ReaderEvent, Ready
 from kiosk import app
 from kiosk.app import Processes
+from kiosk.chip_proof import RENEW_S, Challenges
 from kiosk.values import CardRead, Medium
 
 
@@ -40,8 +41,27 @@ def test_after_ready_and_after_each_read_a_chip_reader_has_a_fresh_challenge(tmp
     assert [type(command) for command in sent] == [Challenge] * 4
     assert len({command.value for command in sent}) == 4
     assert readers["qr"].commands == []
-    assert all(processes.challenges.spend(command.value) for command in sent)
-    assert not any(processes.challenges.spend(command.value) for command in sent)
+    assert all(processes.challenges.spend(command.value) is not None for command in sent)
+    assert all(processes.challenges.spend(command.value) is None for command in sent)
+
+
+def test_a_reader_that_nobody_taps_is_given_another_one_now_and_then(tmp_path: Path) -> None:
+    processes = Processes(load({"KMC_HOME": str(tmp_path)}), lambda name, event: None)
+    now = [1000.0]
+    processes.challenges = Challenges(lambda: now[0])
+    reader, camera = Told(), Told()
+    processes._readers = {"nfc": reader, "qr": camera}  # type: ignore[dict-item]
+    processes._take("nfc", Ready("nfc", "", ""))
+    for _ in range(3 * int(RENEW_S)):
+        now[0] += 1.0
+        for name in processes._readers:
+            processes._take(name, Health(1, 0, 0))
+        # Whenever the next card comes, what its reader holds can be answered.
+        age_s = now[0] - max(given for given, _ in processes.challenges._open["nfc"])
+        assert age_s < RENEW_S
+    assert len(reader.commands) == 4
+    assert camera.commands == []
+    assert processes.challenges.spend(reader.commands[-1].value) is not None
 
 
 def test_a_reader_is_told_of_its_key_file_and_of_no_other_credential(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,9 +19,10 @@ from kiosk.chip_proof import Challenges, grade_of
 from kiosk.errors import CardFault, OfficerFault
 from kiosk.grant import Term
 from kiosk.keyset import Key, KeySet, KeyStatus, KeyUse
+from kiosk.proving import BADGE_S
 from kiosk.values import CardRead, Checks, ChipProof, Collector, Grade, StateCode
 from tests.kiosk.city import CITY, NOW, UID, YEAR, key_pair, public, shown, tapped
-from tests.kiosk.counter_world import START, World, program
+from tests.kiosk.counter_world import OFFICER, PIN, START, World, program
 
 AUTHORITY, OTHER = key_pair(20), key_pair(21)
 CARD_NO, ISSUE_NO = "KMC-000123", 2
@@ -112,6 +115,20 @@ def test_only_challenges_that_are_open_here(chip: Chip, challenges: Challenges) 
     assert why(read_with(chip.proof(first)), challenges) == "challenge"
     for challenge in (newest, other):
         assert grade_of(read_with(chip.proof(challenge)), KEYSET, challenges, NOW) is Grade.P3
+
+
+@pytest.mark.parametrize(("after_s", "told"), [(0.0, ""), (60.0, ""), (60.1, "late"), (86_400.0, "late")])
+def test_a_challenge_is_open_for_a_minute(after_s: float, told: str, chip: Chip) -> None:
+    now = [500.0]
+    challenges = Challenges(lambda: now[0])
+    read = read_with(chip.proof(challenges.new("nfc")))
+    now[0] += after_s
+    if told:
+        assert why(read, challenges) == told
+    else:
+        assert grade_of(read, KEYSET, challenges, NOW) is Grade.P3
+    # Late or not, it is used up.
+    assert why(read, challenges) == "challenge"
 
 
 def test_challenges_are_sixteen_random_bytes(challenges: Challenges) -> None:
@@ -320,6 +337,38 @@ def test_a_message_of_the_chip_counts_once_and_ever_upwards(world: ProvingWorld)
     assert world.counter.read(world.proved(Grade.P2, counter=21)).grade is Grade.P2
     # A read without one says nothing of copies.
     assert world.counter.read(world.proved(Grade.P2)).grade is Grade.P2
+
+
+@pytest.mark.parametrize("grade", [Grade.P1, Grade.P2, Grade.P3])
+def test_a_badge_proves_itself_once_and_its_pin_comes_after(world: ProvingWorld, grade: Grade) -> None:
+    world.put("badge", "7000000001", OFFICER, 1, 1)
+    badge = world.proved(grade, grade, counter=4)
+    assert world.counter.badge_owner(badge) == OFFICER
+    with pytest.raises(OfficerFault, match="wrong_pin"):
+        world.counter.sign_in(OFFICER, "000000", badge)
+    world.clock.go_on(timedelta(seconds=60))
+    assert world.counter.sign_in(OFFICER, PIN, badge).username == OFFICER
+    # Signed in, the same answer of the chip is worth nothing any more: somebody may have kept it.
+    with pytest.raises(CardFault) as caught:
+        world.counter.sign_in(OFFICER, PIN, badge)
+    assert caught.value.code == ("card_proof_bad" if grade is Grade.P3 else "card_replayed")
+
+
+def test_a_badge_is_not_kept_for_later(world: ProvingWorld) -> None:
+    world.put("badge", "7000000001", OFFICER, 1, 1)
+    badge = world.proved(Grade.P3, Grade.P3)
+    assert world.counter.badge_owner(badge) == OFFICER
+    world.clock.go_on(timedelta(seconds=BADGE_S + 1))
+    with pytest.raises(CardFault, match="card_proof_bad"):
+        world.counter.sign_in(OFFICER, PIN, badge)
+
+
+def test_a_badge_without_its_challenge_is_no_factor(world: ProvingWorld) -> None:
+    world.put("badge", "7000000001", OFFICER, 1, 1)
+    copied = world.proved(Grade.P1, Grade.P2)
+    for work in (world.counter.badge_owner, partial(world.counter.sign_in, OFFICER, PIN)):
+        with pytest.raises(CardFault, match="card_downgrade"):
+            work(copied)
 
 
 def test_a_credential_that_does_not_hold_counts_nothing(world: ProvingWorld) -> None:
