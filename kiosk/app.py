@@ -402,6 +402,9 @@ def run(
     Raises EnvironmentFault: ``not_enrolled``, ``already_running``, ``no_display``, and what opening the
     data folder raises.
     """
+    # Qt's binding walks through sys.modules when it is loaded, and a thread that imports then is its end.
+    import shiboken6  # noqa: F401
+
     from kiosk.clock import SystemClock
     from kiosk.home import Home
     from sync.kiosk_end import make_rights
