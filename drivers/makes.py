@@ -36,7 +36,7 @@ _SCANNER = Make("drivers.scanner_reader", "ScannerConnection")
 
 MAKES: Mapping[Kind, Mapping[str, Make]] = {
     "nfc": {"usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY, "pcsc": _PCSC},
-    "qr": {"": _CAMERA, "serial": _SCANNER, "evdev": _SCANNER},
+    "qr": {"": _CAMERA, "serial": _SCANNER, "evdev": _SCANNER, "keyboard": _SCANNER},
 }
 """By kind and name: ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:127.0.0.1:5000``,
 ``pcsc:ACS ACR1252``. The one without a name is for paths that name no make, such as a camera's number, file
@@ -66,12 +66,21 @@ def find_nfc() -> str:
     return next((slot.path for slot in slots if _CONTACTLESS.search(slot.name)), "")
 
 
-def open_camera(reference: DeviceReference) -> ReaderConnection:
-    """The connection to a camera, picture file or stream."""
+SCANNERS = frozenset(name for name, make in MAKES["qr"].items() if make is _SCANNER)
+"""What the path of a hand-held scanner begins with; any other QR reader is a camera."""
+
+
+def is_scanner(path: str) -> bool:
+    """True for the path of a hand-held scanner, such as ``serial:/dev/ttyACM0``."""
+    return path.partition(":")[0] in SCANNERS
+
+
+def open_camera(reference: DeviceReference, **options: Any) -> ReaderConnection:
+    """The connection to a camera, picture file or stream; ``options`` as of ``camera.Camera``."""
     from drivers.camera import Camera
     from drivers.qr_reader import QrConnection
 
-    return QrConnection(Camera(reference.path))
+    return QrConnection(Camera(reference.path, **options))
 
 
 def connect(path: str, *, kind: Kind = "nfc", **options: Any) -> ReaderConnection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,8 @@ class Look:
     codes: frozenset[bytes] = frozenset()
     unread: tuple[Spot, ...] = ()
     """Found and not read, the largest first."""
+    read: tuple[Spot, ...] = ()
+    """Read at the first look, the largest first."""
     stages: tuple[str, ...] = ()
     """Which stages looked, in their order; the last one read what was read."""
 
@@ -84,12 +86,12 @@ class QrPipeline:
         if min(grey.shape) < SMALLEST_SIDE:
             return Look()
         stages = ["zxing"]
-        codes, unread = _zxing(grey)
+        codes, unread, read = _zxing(grey)
         self._count("zxing", codes)
         if not self._suffices(codes):
             for spot in unread[:MOST_SPOTS]:
                 for name, made, binarizer in _retries(grey, spot):
-                    more, _ = _zxing(made, binarizer)
+                    more, *_ = _zxing(made, binarizer)
                     stages.append(name)
                     self._count(name, more)
                     codes |= more
@@ -98,7 +100,7 @@ class QrPipeline:
         if not self._suffices(codes) and not unread:
             # Noise in little light hides the corners of a large code; four pixels in one, they are found.
             half = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            more, _ = _zxing(np.asarray(half, dtype=np.uint8))
+            more, *_ = _zxing(np.asarray(half, dtype=np.uint8))
             stages.append("half")
             self._count("half", more)
             codes |= more
@@ -112,7 +114,7 @@ class QrPipeline:
             stages.append(name)
             self._count(name, more)
             codes |= more
-        return Look(frozenset(codes), unread, tuple(stages))
+        return Look(frozenset(codes), unread, read, tuple(stages))
 
     def _suffices(self, codes: set[bytes]) -> bool:
         return any(self.is_enough(code) for code in codes)
@@ -141,8 +143,10 @@ _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _LOCAL, _GLOBAL = zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHistogram
 
 
-def _zxing(grey: Grey, binarizer: zxingcpp.Binarizer = _LOCAL) -> tuple[set[bytes], tuple[Spot, ...]]:
-    """What zxing-cpp reads, and what it finds but cannot read, the largest first.
+def _zxing(
+    grey: Grey, binarizer: zxingcpp.Binarizer = _LOCAL
+) -> tuple[set[bytes], tuple[Spot, ...], tuple[Spot, ...]]:
+    """What zxing-cpp reads; where it finds a code and cannot read it, and where it can, the largest first.
 
     Inverted codes are not looked for: a card is printed dark on light. Smaller pictures are made by the
     pipeline itself and only where they help, which halves the time.
@@ -155,9 +159,13 @@ def _zxing(grey: Grey, binarizer: zxingcpp.Binarizer = _LOCAL) -> tuple[set[byte
         binarizer=binarizer,
         return_errors=True,
     )
-    spots = [_spot_of(symbol.position) for symbol in found if not symbol.valid]
-    spots.sort(key=lambda spot: spot.side_px, reverse=True)
-    return {bytes(symbol.bytes) for symbol in found if symbol.valid}, tuple(spots)
+    codes = {bytes(symbol.bytes) for symbol in found if symbol.valid}
+    return codes, _spots(found, valid=False), _spots(found, valid=True)
+
+
+def _spots(found: Sequence[zxingcpp.Barcode], *, valid: bool) -> tuple[Spot, ...]:
+    spots = [_spot_of(symbol.position) for symbol in found if symbol.valid is valid]
+    return tuple(sorted(spots, key=lambda spot: spot.side_px, reverse=True))
 
 
 def _spot_of(position: zxingcpp.Position) -> Spot:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TextIO
 
 from drivers.camera import Camera
 from drivers.camera_controls import CameraControls
-from drivers.camera_frame import Frame
+from drivers.camera_frame import Frame, Grey
 from drivers.commands import CommandLines, Stop
 from drivers.lines import (
     EXIT_FAULT,
@@ -22,7 +23,7 @@ from drivers.lines import (
 )
 from drivers.qr_decode import CodeWatch, MotionGate, is_ours
 from drivers.qr_hints import HintWatch
-from drivers.qr_pipeline import QrPipeline, check_decoder
+from drivers.qr_pipeline import Look, QrPipeline, check_decoder
 from drivers.reader import (
     DeviceReference,
     Faulted,
@@ -44,6 +45,15 @@ HEALTHY_S = 5.0
 """A camera that was there so long is tried at once again when it goes; one that flaps is not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The picture that was decoded last, and what came of it."""
+
+    grey: Grey
+    look: Look
+    took_ms: float
+
+
 class QrConnection:
     """A camera as a reader: each poll looks at the newest picture and gives at most one event."""
 
@@ -59,6 +69,8 @@ class QrConnection:
         self._hints = HintWatch()
         self._pipeline = QrPipeline(is_ours, self._clock)
         self._told_size = False
+        self.seen: Seen | None = None
+        """What was decoded last, for a technician who watches; None before the first picture."""
         self._waiting: deque[PollEvent] = deque()
         self._awake = False
 
@@ -113,7 +125,9 @@ class QrConnection:
         grey = frame.grey
         if grey.size == 0:
             return  # Damaged beyond its first eighth; the next one follows at once.
+        begun = self._clock()
         look = self._pipeline.look(grey)
+        self.seen = Seen(grey, look, (self._clock() - begun) * 1000)
         self._waiting.extend(self._watch.seen(look.codes, frame.at))
         hint = None if self._watch.holds else self._hints.seen(look, grey, frame.at)
         if hint is not None:

@@ -1,9 +1,10 @@
-"""Where a scanner's bytes come from: a serial line, or an input device that is grabbed for us alone."""
+"""Where a scanner's bytes come from: a serial line, a grabbed input device, or the terminal it types into."""
 
 from __future__ import annotations
 
 import os
 import select
+import termios
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -157,8 +158,64 @@ class EvdevPort:
                 device.close()
 
 
+class TerminalPort:
+    """A scanner that types into the terminal of the program: for a test by hand, with nothing grabbed.
+
+    In the kiosk's own window such a scanner is read by the window (``kiosk.scanner_keys``).
+    """
+
+    def __init__(self, path: str = "/dev/tty") -> None:
+        self.name = "keyboard"
+        self._path = path
+        self._fd = -1
+        self._before: list[Any] = []
+
+    def open(self) -> None:
+        """Takes the keys one by one and unseen; Ctrl+C ends the program as always."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _refused(error, self._path, "tty") from error
+        try:
+            self._before = termios.tcgetattr(fd)
+            wanted = termios.tcgetattr(fd)
+            wanted[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON | termios.ISTRIP)
+            wanted[3] &= ~(termios.ICANON | termios.ECHO)
+            wanted[6][termios.VMIN], wanted[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(fd, termios.TCSANOW, wanted)
+        except termios.error as error:
+            os.close(fd)
+            raise EnvironmentFault(
+                "reader_missing", f"{self._path} is no terminal", device=self._path
+            ) from error
+        self._fd = fd
+
+    def read(self, wait_s: float) -> bytes:
+        """The characters that were typed. A terminal that was closed is gone."""
+        if self._fd < 0:
+            raise _gone(self._path)
+        try:
+            if not select.select([self._fd], [], [], wait_s)[0]:
+                return b""
+            chunk = os.read(self._fd, MOST_BYTES)
+        except OSError as error:
+            raise _gone(self._path) from error
+        if not chunk:
+            raise _gone(self._path)
+        return chunk
+
+    def close(self) -> None:
+        """Gives the terminal back as it was."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with suppress(termios.error):
+                termios.tcsetattr(fd, termios.TCSANOW, self._before)
+            with suppress(OSError):
+                os.close(fd)
+
+
 def port_of(path: str, baud: int = BAUD) -> ScannerPort:
-    """The port that ``serial:/dev/ttyACM0`` or ``evdev:/dev/input/by-id/…`` names.
+    """The port that ``serial:/dev/ttyACM0``, ``evdev:/dev/input/by-id/…`` or ``keyboard:`` names.
 
     Raises EnvironmentFault reader_missing for anything else.
     """
@@ -167,6 +224,10 @@ def port_of(path: str, baud: int = BAUD) -> ScannerPort:
         return SerialPort(os.fspath(where), baud)
     if make == "evdev" and where:
         return EvdevPort(where)
+    if make == "keyboard":
+        return TerminalPort(where or "/dev/tty")
     raise EnvironmentFault(
-        "reader_missing", f"{path or 'no device'}: a scanner is serial:PORT or evdev:FILE", device=path
+        "reader_missing",
+        f"{path or 'no device'}: a scanner is serial:PORT, evdev:FILE or keyboard:",
+        device=path,
     )

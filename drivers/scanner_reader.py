@@ -101,9 +101,9 @@ class ScannerConnection:
 
 
 def refer(path: str) -> DeviceReference:
-    """The scanner at ``serial:PORT`` or ``evdev:FILE``, not opened."""
-    where = path.partition(":")[2]
-    return DeviceReference("qr", path, where.rpartition("/")[2], path, frozenset({"qr"}))
+    """The scanner at ``serial:PORT``, ``evdev:FILE`` or ``keyboard:``, not opened."""
+    make, _, where = path.partition(":")
+    return DeviceReference("qr", path, where.rpartition("/")[2] or make, path, frozenset({"qr"}))
 
 
 def run(

@@ -19,19 +19,21 @@ class ScanWatch:
 
     def __init__(self) -> None:
         self._held = b""
+        self._garbled = False
         self._seen_at = 0.0
 
     def scanned(self, scan: Scan, at: float, *, began_at: float) -> list[PollEvent]:
         """Events of what was scanned ``at`` seconds, whose first byte came ``began_at``."""
         if isinstance(scan, CardFault):
             # Nobody knows of which code that was: whatever is held stays held.
+            self._garbled, self._seen_at = not self._held, at
             return [Faulted(scan)]
         key = hashlib.sha256(scan).digest()
         self._seen_at = at
         if key == self._held:
             return []
-        events: list[PollEvent] = [Lifted()] if self._held else []
-        self._held = key
+        events: list[PollEvent] = [Lifted()] if self._held or self._garbled else []
+        self._held, self._garbled = key, False
         if not is_ours(scan):
             fault = CardFault("card_foreign", "the code is not a KMC code", kind=kind_of(scan))
             return [*events, Faulted(fault)]
@@ -42,7 +44,7 @@ class ScanWatch:
 
     def passed(self, at: float) -> list[PollEvent]:
         """Lifted, once nothing has been scanned for a second."""
-        if not self._held or at - self._seen_at < LIFTED_AFTER_S:
+        if not (self._held or self._garbled) or at - self._seen_at < LIFTED_AFTER_S:
             return []
-        self._held = b""
+        self._held, self._garbled = b"", False
         return [Lifted()]

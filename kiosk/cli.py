@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -27,11 +27,12 @@ from kiosk import (
 )
 from kiosk.command_line import Command, make_parser
 from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
-from kiosk.errors import KioskError, OfficerFault
-from kiosk.technician_commands import ask_at_terminal, choose, say_to_person
+from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.technician_commands import ask_at_terminal, choose, how_to_test, say_to_person
 from kiosk.technician_commands import write as write_settings
 
 if TYPE_CHECKING:
+    from drivers.reader import ReaderConnection
     from kiosk.clock import Clock
     from kiosk.counter import Counter
     from kiosk.home import Home
@@ -159,32 +160,25 @@ def _nfc_options(loaded: Loaded, device: str, reset: bool) -> dict[str, Any]:
 
 def run_read_qr(arguments: argparse.Namespace) -> int:
     """``read qr``, by a camera or a hand-held scanner: JSON lines whatever ``--json`` says."""
+    from drivers.makes import is_scanner
+
     loaded = settings_or_fault()
-    camera, scanner = loaded.settings.readers.qr, loaded.settings.readers.scanner
     device = device_to_read(loaded, "qr", arguments.device)
-    if device.partition(":")[0] in ("serial", "evdev"):
-        from drivers.scanner_lines import LineForm
+    if is_scanner(device):
         from drivers.scanner_reader import run as run_scanner
 
-        return run_scanner(
-            device,
-            once=arguments.once,
-            timeout_s=arguments.timeout,
-            out=sys.stdout,
-            commands=_commands(arguments),
-            form=LineForm(scanner.prefix.encode(), scanner.suffix.encode()),
-            baud=scanner.baud,
-        )
-    from drivers.camera_controls import CameraControls
-    from drivers.qr_reader import run
+        run: Callable[..., int] = run_scanner
+    else:
+        from drivers.qr_reader import run as run_camera
 
+        run = run_camera
     return run(
         device,
-        controls=CameraControls(camera.exposure_ms, camera.focus),
         once=arguments.once,
         timeout_s=arguments.timeout,
         out=sys.stdout,
         commands=_commands(arguments),
+        **options_of_qr(loaded, device),
     )
 
 
@@ -321,27 +315,39 @@ def run_setup(arguments: argparse.Namespace) -> int:
         raise OfficerFault("not_written", "nothing was written")
     write_settings(loaded.file, chosen)
     answer = {"file": str(loaded.file), "settings": chosen}
-    return tell(arguments, answer, "Written. Test it: kmc-kiosk test nfc, kmc-kiosk test qr")
+    return tell(arguments, answer, "Written. " + how_to_test(chosen))
 
 
 def run_test(arguments: argparse.Namespace) -> int:
     """``test nfc``, ``test qr`` and ``test scanner``: exit 1 for any verdict but ``good`` and ``slow``."""
     from drivers.doctor.opening import open_reader
-    from drivers.doctor.taps import measure
+    from drivers.doctor.taps import WORDS, measure
+    from drivers.makes import is_scanner
 
-    device = device_to_read(settings_or_fault(), arguments.kind, arguments.device)
-    with open_reader(arguments.kind, device) as connection:
-        score = measure(connection, say_to_person, taps=arguments.taps, timeout_s=arguments.timeout)
+    loaded = settings_or_fault()
+    device = device_to_test(loaded, arguments.kind, arguments.device)
+    what = "scanner" if arguments.kind != "nfc" and is_scanner(device) else arguments.kind
+    options = {} if what == "nfc" else options_of_qr(loaded, device)
+    with open_reader(arguments.kind, device, **options) as connection:
+        score = measure(
+            connection,
+            say_to_person,
+            words=WORDS[what],
+            meanwhile=_meter(connection) if what == "qr" else lambda: None,
+            taps=arguments.taps,
+            timeout_s=arguments.timeout,
+        )
     answer = {"device": device} | score.as_json()
     if score.verdict in ("unsure", "bad"):
-        faults = ", ".join(f"{count}x {code}" for code, count in score.faults.items())
-        message = f"{score.reads} of {score.taps} taps read; {faults or 'no fault'}; noise {score.noise}"
-        answer |= {"code": f"reader_{score.verdict}", "message": message}
-    text = (
-        f"{score.verdict}: {score.reads} of {score.taps} read, p50 {score.p50_ms} ms, p95 {score.p95_ms} ms"
-    )
-    say(arguments, answer, text)
+        answer |= {"code": f"reader_{score.verdict}", "message": score.message}
+    say(arguments, answer, score.as_text())
     return 1 if "code" in answer else 0
+
+
+def _meter(connection: ReaderConnection) -> Callable[[], None]:
+    from drivers.doctor.decode_meter import meter_for  # OpenCV is loaded for cameras only
+
+    return meter_for(connection, lambda line: say_to_person(f"    {line}"))
 
 
 def run_tap(arguments: argparse.Namespace) -> int:
@@ -387,6 +393,40 @@ def device_to_read(loaded: Loaded, kind: str, given: str) -> str:
     from kiosk.app import device_for
 
     return device_for(loaded, kind, given)
+
+
+def device_to_test(loaded: Loaded, kind: str, given: str) -> str:
+    """What ``test`` is for: as ``device_to_read``, and for a scanner what is given or set.
+
+    Raises EnvironmentFault ``reader_missing`` where no scanner is set, and for a camera given as a scanner.
+    """
+    if kind != "scanner":
+        return device_to_read(loaded, kind, given)
+    from drivers.makes import is_scanner
+
+    device = given or loaded.settings.readers.scanner.device
+    if not is_scanner(device):
+        found = f"{device} is no hand-held scanner" if device else "readers.scanner.device is not set"
+        fix = (
+            "--device serial:PORT, evdev:FILE (kmc-kiosk devices lists both), or keyboard: for this terminal"
+        )
+        raise EnvironmentFault("reader_missing", f"{found}: {fix}", device=device, fix=fix)
+    return device
+
+
+def options_of_qr(loaded: Loaded, device: str) -> dict[str, Any]:
+    """How the settings want that camera or scanner to be used."""
+    from drivers.makes import is_scanner
+
+    camera, scanner = loaded.settings.readers.qr, loaded.settings.readers.scanner
+    if is_scanner(device):
+        from drivers.scanner_lines import LineForm
+
+        form = LineForm(scanner.prefix.encode(), scanner.suffix.encode())
+        return {"form": form, "baud": scanner.baud}
+    from drivers.camera_controls import CameraControls
+
+    return {"controls": CameraControls(camera.exposure_ms, camera.focus)}
 
 
 def _way_to_central() -> CentralAddress:

@@ -60,9 +60,16 @@ class _Adder:
 def _add_kiosk(add: _Adder) -> None:
     add("run", "open the kiosk window and supervise readers and sync")
     add.group("read", "read cards; events as JSON lines")
-    for kind in ("nfc", "qr"):
-        reader = add(f"read {kind}", f"read by {kind.upper()}")
-        reader.add_argument("--device", default="", help="device or source; empty: what is set, else found")
+    for kind, what, device in (
+        ("nfc", "cards by NFC", "device; empty: what is set, else found"),
+        (
+            "qr",
+            "printed codes by a camera or a hand-held scanner",
+            "camera, address or scanner (serial:PORT, evdev:FILE, keyboard:); empty: the camera set or found",
+        ),
+    ):
+        reader = add(f"read {kind}", f"read {what}")
+        reader.add_argument("--device", default="", help=device)
         reader.add_argument("--once", action="store_true", help="end after one card")
         reader.add_argument(
             "--timeout", type=float, metavar="S", help="end with reader_timeout after S seconds"

@@ -40,10 +40,22 @@ def add_words(add: Any) -> None:
         "--user", default="", help="with --system: the user that the kiosk runs as; else you"
     )
     add.group("test", "ten taps on a reader: how many were read, how fast")
-    for kind in KINDS:
-        testing = add(f"test {kind}", f"ten taps by {kind}: p50, p95 and a verdict")
+    for kind, what, device in (
+        ("nfc", "cards before the NFC reader", "device; empty: what is set, else found"),
+        (
+            "qr",
+            "codes before the camera, with a meter of light, sharpness and size",
+            "camera or address; empty: what is set, else found",
+        ),
+        (
+            "scanner",
+            "codes before the hand-held scanner",
+            "serial:PORT, evdev:FILE, or keyboard: for one that types into this terminal; empty: what is set",
+        ),
+    ):
+        testing = add(f"test {kind}", f"ten {what}: how many are read, p50, p95 and a verdict")
         testing.set_defaults(kind=kind)
-        testing.add_argument("--device", default="", help="device or source; empty: what is set, else found")
+        testing.add_argument("--device", default="", help=device)
         testing.add_argument("--taps", type=int, default=10, metavar="N")
         testing.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for the next tap")
 
@@ -99,6 +111,16 @@ def write(file: Path, chosen: Mapping[str, str]) -> None:
             raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
         except OSError as error:
             raise EnvironmentFault("write_failed", f"{file}: {error.strerror}", file=str(file)) from error
+
+
+def how_to_test(chosen: Mapping[str, str]) -> str:
+    """The commands that test what was chosen."""
+    wanted = [
+        f"kmc-kiosk test {kind}"
+        for kind, key in (("nfc", "nfc.device"), ("qr", "qr.source"), ("scanner", "scanner.device"))
+        if f"readers.{key}" in chosen
+    ]
+    return "Test it: " + ", ".join(wanted) if wanted else "Nothing to test: no reader was chosen."
 
 
 def ask_at_terminal(question: str) -> str:

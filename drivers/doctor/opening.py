@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from drivers.makes import connect
 from drivers.reader import ReaderConnection
@@ -10,10 +10,10 @@ from drivers.reader import ReaderConnection
 TestKind: TypeAlias = Literal["nfc", "qr", "scanner"]
 
 
-def open_reader(kind: TestKind, device: str) -> ReaderConnection:
-    """The connection, not entered; only what this device needs is imported.
+def open_reader(kind: TestKind, device: str, **options: Any) -> ReaderConnection:
+    """The connection, not entered; only what this device needs is imported. ``options`` are its make's.
 
     Raises EnvironmentFault ``reader_missing`` for no known make; entering raises what opening does, also
     while a running kiosk has the device.
     """
-    return connect(device, kind="nfc" if kind == "nfc" else "qr")
+    return connect(device, kind="nfc" if kind == "nfc" else "qr", **options)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from drivers.reader import Faulted, Lifted, ReaderConnection
@@ -21,7 +21,30 @@ EMPTY_S: Final = 3.0
 GOOD_MS: Final = 300.0
 """Oyster's gates ask for 300 to 350 ms (Transport for London); above 500 ms queues grow."""
 
+_DECODING: Final = ("zxing", "retry_2x", "retry_2x_global", "retry_3x", "half", "zbar", "zbar_adaptive")
+"""Stages of drivers/qr_pipeline.py that look at a picture."""
+
 Verdict: TypeAlias = Literal["good", "slow", "unsure", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a person is asked to do; ``{number}``, ``{taps}`` and ``{seconds}`` are filled in."""
+
+    show: str = "tap {number} of {taps}"
+    away: str = "take it away"
+    """Empty where a reader says by itself, after a while, that the code has left."""
+    empty: str = "keep the field empty for {seconds:g} s"
+
+
+WORDS: Final[Mapping[str, Words]] = {
+    "nfc": Words(),
+    "qr": Words(
+        "hold a KMC code before the camera: {number} of {taps}",
+        empty="nothing before the camera for {seconds:g} s",
+    ),
+    "scanner": Words("scan a KMC code: {number} of {taps}", "", "scan nothing for {seconds:g} s"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +62,42 @@ class Score:
     rounds_per_s: float
     """Looks at the empty field."""
     verdict: Verdict
+    stages: Mapping[str, int] = field(default_factory=dict)
+    """What each stage of the reader did, by its name."""
 
     def as_json(self) -> dict[str, Any]:
         """The document of ``test … --json``."""
         return asdict(self)
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in a line."""
+        faults = ", ".join(f"{count}x {code}" for code, count in self.faults.items())
+        return f"{self.reads} of {self.taps} read; {faults or 'no fault'}; noise {self.noise}"
+
+    def as_text(self) -> str:
+        """The same for a terminal."""
+        lines = [
+            f"{self.verdict}: {self.reads} of {self.taps} read, p50 {self.p50_ms} ms, p95 {self.p95_ms} ms"
+        ]
+        if self.verdict == "slow":
+            lines.append(f"a read should take {GOOD_MS:g} ms at most")
+        if self.faults:
+            lines.append("not read: " + ", ".join(f"{count}x {code}" for code, count in self.faults.items()))
+        if self.noise:
+            lines.append(f"{self.noise} events while nothing was shown: there should be none")
+        return "\n".join([*lines, *(f"    {told}" for told in stage_words(self.stages))])
+
+
+def stage_words(stages: Mapping[str, int]) -> list[str]:
+    """What each stage did: those that decode with how often they looked and how often they read."""
+    return [
+        f"{name}: looked {count}, read {stages.get(f'{name}_read', 0)}"
+        if name in _DECODING
+        else f"{name}: {count}"
+        for name, count in stages.items()
+        if not name.endswith("_read")
+    ]
 
 
 def verdict_of(taps: int, reads: int, p95_ms: float, noise: int) -> Verdict:
@@ -58,6 +113,8 @@ def measure(
     connection: ReaderConnection,
     say: Callable[[str], None],
     *,
+    words: Words = WORDS["nfc"],
+    meanwhile: Callable[[], None] = lambda: None,
     taps: int = TAPS,
     timeout_s: float = TIMEOUT_S,
     empty_s: float = EMPTY_S,
@@ -66,24 +123,38 @@ def measure(
 ) -> Score:
     """Watches an open reader through so many taps of one card, and then an empty field.
 
-    ``say`` is told what to do next, for a person. Raises EnvironmentFault ``tap_timeout`` when no tap comes,
-    and what the reader raises when it goes.
+    ``say`` is told what to do next, for a person; ``meanwhile`` is called after each look. Raises
+    EnvironmentFault ``tap_timeout`` when no tap comes, and what the reader raises when it goes.
     """
+
+    def wait(wanted: tuple[type, ...], missed: str) -> object:
+        until = clock() + timeout_s
+        while clock() < until:
+            event = connection.poll()
+            meanwhile()
+            if isinstance(event, wanted):
+                return event
+            if event is None and connection.interval_s:
+                rest(connection.interval_s)
+        raise EnvironmentFault("tap_timeout", missed.format(seconds=timeout_s))
+
     times: list[float] = []
     faults: dict[str, int] = {}
     done = 0
     while done < taps:
-        say(f"tap {done + 1} of {taps}")
-        event = _wait(connection, (CardRead, Faulted), timeout_s, clock, rest)
+        say(words.show.format(number=done + 1, taps=taps))
+        event = wait((CardRead, Faulted), "nothing came for {seconds:g} s")
         done += 1
         if isinstance(event, CardRead):
             times.append(event.read_ms)
+            say(f"read in {event.read_ms:.0f} ms")
         elif isinstance(event, Faulted):
             faults[event.fault.code] = faults.get(event.fault.code, 0) + 1
             say(f"{event.fault.code}: {event.fault.message}")
-        say("take it away")
-        _wait(connection, (Lifted,), timeout_s, clock, rest)
-    say(f"keep the field empty for {empty_s:g} s")
+        if words.away:
+            say(words.away)
+        wait((Lifted,), "it was not taken away for {seconds:g} s")
+    say(words.empty.format(seconds=empty_s))
     noise, rounds_per_s = _empty_field(connection, empty_s, clock, rest)
     ordered = sorted(times)
     p50 = statistics.median(ordered) if ordered else 0.0
@@ -97,25 +168,8 @@ def measure(
         noise,
         round(rounds_per_s, 1),
         verdict_of(taps, len(times), p95, noise),
+        dict(connection.health().stages),
     )
-
-
-def _wait(
-    connection: ReaderConnection,
-    wanted: tuple[type, ...],
-    timeout_s: float,
-    clock: Callable[[], float],
-    rest: Callable[[float], None],
-) -> object:
-    until = clock() + timeout_s
-    while clock() < until:
-        event = connection.poll()
-        if isinstance(event, wanted):
-            return event
-        if event is None and connection.interval_s:
-            rest(connection.interval_s)
-    names = " or ".join(kind.__name__ for kind in wanted)
-    raise EnvironmentFault("tap_timeout", f"nothing came for {timeout_s:g} s (waited for {names})")
 
 
 def _empty_field(

@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from drivers.doctor.taps import measure, verdict_of
+from drivers.doctor.taps import WORDS, Score, measure, verdict_of
 from drivers.reader import DeviceReference, Faulted, FeedbackWhat, Health, Lifted, PollEvent
 from kiosk.errors import CardFault, EnvironmentFault
 from kiosk.values import CardRead, Medium
@@ -88,6 +88,46 @@ def test_no_tap_comes() -> None:
         measure(reader, print, timeout_s=2.0, clock=lambda: reader.now, rest=reader.rest)
     assert caught.value.code == "tap_timeout"
     assert reader.now >= 2.0
+
+
+def test_a_scanner_is_not_told_to_take_a_code_away_and_the_meter_runs_meanwhile() -> None:
+    reader = Scripted(None, read(20), None, Lifted())
+    said: list[str] = []
+    ticks: list[float] = []
+    measure(
+        reader,
+        said.append,
+        words=WORDS["scanner"],
+        meanwhile=lambda: ticks.append(reader.now),
+        taps=1,
+        empty_s=0.1,
+        clock=lambda: reader.now,
+        rest=reader.rest,
+    )
+    assert said == ["scan a KMC code: 1 of 1", "read in 20 ms", "scan nothing for 0.1 s"]
+    assert len(ticks) == 4
+
+
+def test_nobody_takes_it_away() -> None:
+    reader = Scripted(read(20))
+    with pytest.raises(EnvironmentFault, match="not taken away for 2 s"):
+        measure(reader, print, timeout_s=2.0, clock=lambda: reader.now, rest=reader.rest)
+
+
+def test_what_a_technician_is_told_of_a_score() -> None:
+    stages = {"pictures": 90, "zxing": 30, "zxing_read": 8, "retry_2x": 4}
+    score = Score(10, 9, {"card_foreign": 1}, 14.0, 310.0, 2, 15.0, "bad", stages)
+    assert score.as_text().splitlines() == [
+        "bad: 9 of 10 read, p50 14.0 ms, p95 310.0 ms",
+        "not read: 1x card_foreign",
+        "2 events while nothing was shown: there should be none",
+        "    pictures: 90",
+        "    zxing: looked 30, read 8",
+        "    retry_2x: looked 4, read 0",
+    ]
+    assert score.message == "9 of 10 read; 1x card_foreign; noise 2"
+    slow = Score(1, 1, {}, 310.0, 310.0, 0, 15.0, "slow")
+    assert slow.as_text().splitlines()[1] == "a read should take 300 ms at most"
 
 
 @pytest.mark.parametrize(

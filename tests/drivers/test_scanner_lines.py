@@ -133,6 +133,19 @@ def test_another_code_without_a_gap() -> None:
     assert [type(event) for event in events] == [Lifted, Reading, CardRead]
 
 
+def test_a_garbled_scan_is_over_after_a_second_and_ends_nothing_that_is_held() -> None:
+    watch = ScanWatch()
+    garbled = CardFault("card_unreadable", "half a line")
+    assert watch.scanned(garbled, 1.0, began_at=1.0) == [Faulted(garbled)]
+    assert [watch.passed(at) for at in (1.9, 2.0, 3.0)] == [[], [Lifted()], []]
+    watch.scanned(garbled, 4.0, began_at=4.0)
+    events = watch.scanned(CODE, 4.2, began_at=4.1)
+    assert [type(event) for event in events] == [Lifted, Reading, CardRead]
+    assert watch.scanned(garbled, 4.3, began_at=4.3) == [Faulted(garbled)]
+    assert watch.scanned(CODE, 4.4, began_at=4.4) == [], "it is still the code that was read"
+    assert watch.passed(5.4) == [Lifted()]
+
+
 def test_a_foreign_code_is_told_without_its_content() -> None:
     (event,) = ScanWatch().scanned(b"https://metrokota.go.id/a", 0.0, began_at=0.0)
     assert isinstance(event, Faulted)

@@ -7,6 +7,7 @@ import io
 import os
 import pty
 import struct
+import termios
 import threading
 import time
 import tty
@@ -185,6 +186,63 @@ class TestScannerByEvdev(ReaderContract):
         made = EvdevRig()
         yield made
         made.close()
+
+
+class TypedRig(SerialRig):
+    """A scanner that types into a terminal, as ``test scanner --device keyboard:`` reads one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        wanted = termios.tcgetattr(self._slave)
+        wanted[0] |= termios.ICRNL
+        wanted[3] |= termios.ICANON | termios.ECHO | termios.ISIG
+        termios.tcsetattr(self._slave, termios.TCSANOW, wanted)
+
+    @property
+    def reference(self) -> DeviceReference:
+        return refer(f"keyboard:{self.path}")
+
+    def line_flags(self) -> list[int]:
+        return [int(flags) for flags in termios.tcgetattr(self._slave)[:4]]
+
+    def echoed(self) -> bytes:
+        """What the terminal showed of the keys."""
+        os.set_blocking(self.master, False)
+        try:
+            return os.read(self.master, 65536)
+        except BlockingIOError:
+            return b""
+
+
+class TestScannerThatTypesIntoATerminal(ReaderContract):
+    @pytest.fixture
+    def rig(self) -> Iterator[Rig]:
+        made = TypedRig()
+        yield made
+        made.close()
+
+
+def test_a_terminal_shows_nothing_of_a_scan_and_is_given_back_as_it_was() -> None:
+    rig = TypedRig()
+    before = rig.line_flags()
+    try:
+        with rig.connection() as connection:
+            assert rig.line_flags() != before
+            rig.present(0)
+            poll_until(connection, lambda event: isinstance(event, CardRead))
+            rig.remove()
+            assert rig.echoed() == b""
+        assert rig.line_flags() == before
+    finally:
+        rig.close()
+
+
+def test_what_is_no_terminal_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("KMC1:")
+    for path in (tmp_path / "plain", tmp_path / "nowhere"):
+        with pytest.raises(EnvironmentFault) as caught:
+            ScannerConnection(refer(f"keyboard:{path}")).__enter__()
+        assert caught.value.code == "reader_missing"
 
 
 @pytest.fixture
