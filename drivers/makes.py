@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,8 +9,6 @@ from typing import Any
 
 from drivers.reader import DeviceReference, Kind, ReaderConnection
 from kiosk.errors import EnvironmentFault
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +26,18 @@ class Make:
 
 
 _NFCPY = Make("drivers.nfc_reader", "NfcConnection")
+_ANY_NFC = Make("drivers.nfc_any", "AnyNfcConnection")
 _PCSC = Make("drivers.pcsc_reader", "PcscConnection")
 _CAMERA = Make("drivers.makes", "open_camera")
 _SCANNER = Make("drivers.scanner_reader", "ScannerConnection")
 
 MAKES: Mapping[Kind, Mapping[str, Make]] = {
-    "nfc": {"usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY, "pcsc": _PCSC},
+    "nfc": {"": _ANY_NFC, "usb": _NFCPY, "tty": _NFCPY, "udp": _NFCPY, "pcsc": _PCSC},
     "qr": {"": _CAMERA, "serial": _SCANNER, "evdev": _SCANNER, "keyboard": _SCANNER},
 }
 """By kind and name: ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:127.0.0.1:5000``,
-``pcsc:ACS ACR1252``. The one without a name is for paths that name no make, such as a camera's number, file
-or address."""
-
-ANY_NFC = "usb"
-"""What an empty path of an NFC reader means: the first supported one on USB."""
-
-
-_CONTACTLESS = re.compile(r"PICC|\bCL\b|Contactless|FeliCa|PaSoRi|NFC", re.IGNORECASE)
-"""How the makers name the contactless slot of a PC/SC reader; a slot for contact cards is of no use here."""
-
-
-def find_nfc() -> str:
-    """Path of an NFC reader that is plugged in, by its kind rather than its place; empty if there is none."""
-    from drivers.nfc_devices import find_devices
-
-    if find_devices():
-        return ANY_NFC
-    try:
-        from drivers.pcsc_reader import find_readers
-
-        slots = find_readers()
-    except (EnvironmentFault, ImportError) as error:
-        _log.info("no PC/SC: %s", error)
-        return ""
-    return next((slot.path for slot in slots if _CONTACTLESS.search(slot.name)), "")
+``pcsc:ACS ACR1252``. The one without a name is for paths that name no make: of NFC readers an empty one, of
+cameras a number, file or address."""
 
 
 SCANNERS = frozenset(name for name, make in MAKES["qr"].items() if make is _SCANNER)
@@ -86,10 +60,10 @@ def open_camera(reference: DeviceReference, **options: Any) -> ReaderConnection:
 def connect(path: str, *, kind: Kind = "nfc", **options: Any) -> ReaderConnection:
     """A connection to that device, not entered. Raises EnvironmentFault reader_missing for no known make."""
     makes = MAKES[kind]
-    name = path.partition(":")[0] or (ANY_NFC if kind == "nfc" else "")
-    make = makes.get(name) or makes.get("")
+    name = path.partition(":")[0]
+    make = makes.get(name) or (makes[""] if kind == "qr" else None)
     if make is None:
-        known = ", ".join(f"{name}:…" for name in makes)
+        known = ", ".join(f"{name}:…" for name in makes if name)
         raise EnvironmentFault(
             "reader_missing", f"{path} names no known make of reader: {known}", device=path
         )

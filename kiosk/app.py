@@ -68,7 +68,7 @@ def find_real(kind: str) -> str:
     A reader is named by its kind alone, so that it is found again wherever it is plugged in next.
     """
     if kind == "nfc":
-        from drivers.makes import find_nfc
+        from drivers.nfc_any import find_nfc
 
         return find_nfc()
     from drivers.camera_devices import find_cameras

@@ -123,7 +123,10 @@ def run_read_nfc(arguments: argparse.Namespace) -> int:
     from drivers.nfc_process import run
 
     loaded = settings_or_fault()
-    device = device_to_read(loaded, "nfc", arguments.device)
+    wanted = arguments.device or loaded.settings.readers.nfc.devices[0]
+    device = device_to_read(loaded, "nfc", wanted)
+    if not wanted and not device.startswith("udp:"):
+        device = ""  # of whatever make, also one that is plugged in later
     return run(
         device,
         once=arguments.once,
@@ -184,7 +187,7 @@ def run_read_qr(arguments: argparse.Namespace) -> int:
 
 def run_write(arguments: argparse.Namespace) -> int:
     """``write``: JSON lines whatever ``--json`` says."""
-    from drivers.nfc_write_process import run_with_files
+    from drivers.write_process import run_with_files
 
     return run_with_files(
         device_to_read(settings_or_fault(), "nfc", arguments.device),
@@ -193,6 +196,8 @@ def run_write(arguments: argparse.Namespace) -> int:
         timeout_s=arguments.timeout,
         master_key_file=arguments.master_key_file,
         card_key_file=arguments.card_key_file,
+        old_master_key_file=arguments.old_master_key_file,
+        old_card_key_file=arguments.old_card_key_file,
     )
 
 

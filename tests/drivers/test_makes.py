@@ -7,16 +7,21 @@ import sys
 
 import pytest
 
-from drivers.makes import MAKES, connect, find_nfc
+from drivers.makes import MAKES, connect
+from drivers.nfc_any import find_nfc
 from drivers.reader import DeviceReference
 from kiosk.errors import EnvironmentFault
 
 
-@pytest.mark.parametrize("path", ["usb:072f:2200", "", "tty:USB0:pn532", "udp:127.0.0.1:5000"])
+@pytest.mark.parametrize("path", ["usb:072f:2200", "tty:USB0:pn532", "udp:127.0.0.1:5000"])
 def test_a_path_names_its_make_and_nothing_is_opened(path: str) -> None:
     connection = connect(path)
     assert connection.reference == DeviceReference("nfc", path)
     assert type(connection).__name__ == "NfcConnection"
+
+
+def test_an_empty_path_is_whichever_reader_is_there() -> None:
+    assert type(connect("")).__name__ == "AnyNfcConnection"
 
 
 def test_each_make_has_what_it_names() -> None:

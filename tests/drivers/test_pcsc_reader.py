@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from drivers.chips.originality import PublicKey
 from drivers.chips.personalise import MasterKeys
 from drivers.lines import parse_event
 from drivers.makes import connect
+from drivers.nfc_process import run
 from drivers.pcsc_reader import PcscConnection, find_readers
 from drivers.reader import DeviceReference, Faulted, Lifted, Ready
 from drivers.virtual.ev2_chip import Ev2Chip, blank_desfire_ev2, blank_ntag424
@@ -185,6 +188,47 @@ def test_without_pcscd_the_fault_names_what_starts_it(pcscd: VirtualPcscd) -> No
             assert "systemctl" in str(caught.value.detail["fix"])
     finally:
         pcscd.start()
+
+
+def test_a_reader_that_comes_later_is_found_where_none_is_named(
+    pcscd: VirtualPcscd, rig: PcscRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.nfc_devices.find_devices", list)
+    monkeypatch.setattr("drivers.nfc_any._CONTACTLESS", re.compile("Virtual PCD"))
+    out_end, out_write = os.pipe()
+    command_end, command_write = os.pipe()
+    pcscd.stop()
+    with (
+        os.fdopen(out_end) as lines,
+        os.fdopen(out_write, "w") as out,
+        os.fdopen(command_end) as commands,
+        os.fdopen(command_write, "w") as orders,
+    ):
+        codes: list[int] = []
+        process = threading.Thread(target=lambda: codes.append(run("", out=out, commands=commands)))
+        process.start()
+        try:
+            gone = json.loads(lines.readline())
+            assert (gone["event"], gone["code"]) == ("gone", "reader_missing")
+            for _ in range(2):  # plugged in, unplugged, and plugged in again
+                pcscd.start()
+                rig.put(Type4Slot(UID, personalised("ntag424")))
+                events: list[dict[str, str]] = []
+                while not events or events[-1]["event"] != "read":
+                    events.append(json.loads(lines.readline()))
+                ready = next(event for event in events if event["event"] == "ready")
+                assert ready["device"] == f"pcsc:{READER}"
+                pcscd.stop()
+                while json.loads(lines.readline())["event"] != "gone":
+                    pass
+            orders.write('{"command":"stop"}\n')
+            orders.flush()
+            process.join(20)
+        finally:
+            orders.close()
+            process.join(20)
+            pcscd.start()
+        assert codes == [0]
 
 
 def test_the_reader_process_reads_a_p2_card(rig: PcscRig, tmp_path: Path) -> None:
