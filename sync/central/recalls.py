@@ -28,10 +28,15 @@ class Recalls:
         self._rows: list[dict[str, Any]] = []
 
     def ask(self, row: Right, why: str, wanted_by: str = "") -> None:
-        """Asks a right back from the kiosk that holds it; one that is in doubt cannot be asked for."""
+        """Asks a right back from the kiosk that holds it; one that is in doubt cannot be asked for.
+
+        A second reason is logged as well: a recall for somebody who waits lapses once nothing is left, one
+        because its holder is misled does not.
+        """
         if not row.held_by or row.in_doubt:
             return
-        if not row.recall or wanted_by not in ("", row.wanted_by):
+        misled = why == MISLED and not self._asks_misled(row)
+        if not row.recall or misled or wanted_by not in ("", row.wanted_by):
             self._rows.append(
                 {
                     "id": secrets.token_hex(16),
@@ -49,16 +54,18 @@ class Recalls:
 
     def is_misled(self, connection: Connection, row: Right) -> bool:
         """True if the grant outstanding was asked back because its holder believes in more than there is."""
-        epoch = (row.epoch_incarnation, row.epoch_n)
-        if any(
-            (one["right"], one["why"]) == (row.right, MISLED)
-            and (one["epoch_incarnation"], one["epoch_n"]) == epoch
-            for one in self._rows
-        ):
+        if self._asks_misled(row):
             return True
+        epoch = (row.epoch_incarnation, row.epoch_n)
         query = select(recall_log.c.id).where(recall_log.c.right == row.right, recall_log.c.why == MISLED)
         query = query.where(recall_log.c.epoch_incarnation == epoch[0], recall_log.c.epoch_n == epoch[1])
         return connection.execute(query.limit(1)).first() is not None
+
+    def _asks_misled(self, row: Right) -> bool:
+        mine = (row.right, MISLED, row.epoch_incarnation, row.epoch_n)
+        return any(
+            (one["right"], one["why"], one["epoch_incarnation"], one["epoch_n"]) == mine for one in self._rows
+        )
 
     def write(self, connection: Connection) -> None:
         """Logs what was asked for."""

@@ -13,11 +13,14 @@ OIL = "h1/minyak/2026-11"
 LIMITS = {"amount": 50_000, "count": 5, "days": 7}
 
 
+@pytest.mark.parametrize("asked_for_before", [False, True])
 async def test_a_holder_misled_by_a_tolerated_pickup_is_asked_until_it_answers(
-    central: Central, keeper: PlainKiosk, second: PlainKiosk
+    central: Central, keeper: PlainKiosk, second: PlainKiosk, asked_for_before: bool
 ) -> None:
     one = program("minyak", mode="tolerate", tolerate=LIMITS, partial=True)
     importing.apply(central, city(programs=(one,), entitlements=(entitlement(9, "h1", program_id="minyak"),)))
+    if asked_for_before:
+        assert [one.status for one in await second.acquire(OIL)] == ["recalled"]
     detail = {"spends": 4_000, "entitlement": [9, 1], "collector": "holder", "checks": [], "tolerated": True}
     second.dispense(OIL, 4_000, (0, 0), mode="tolerate", program_version="minyak@1", detail=detail)
     await second.push()
