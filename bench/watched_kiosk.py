@@ -23,6 +23,8 @@ STAMPS_VARIABLE = "BENCH_STAMPS"
 QUIET_MS = 150
 """No frame for so long: the screen has settled."""
 BARE_SIZE = (1920, 1080)
+LATE_MS = 100
+"""The deadline of a frame; when those before and after a later one were painted, is told."""
 
 
 def say(**line: object) -> None:
@@ -75,6 +77,7 @@ def _make_watch(window: KioskWindow) -> object:
             self._told_reader = False
             self._reader_works = False
             self._gaps_ms: list[float] = []
+            self._late: list[tuple[float, float]] = []
             self._painted_at = 0.0
             self._paint = QTimer(self)
             self._paint.timeout.connect(window.view.update)
@@ -109,6 +112,8 @@ def _make_watch(window: KioskWindow) -> object:
                 now_s = time.perf_counter()
                 if self._painted_at:
                     self._gaps_ms.append((now_s - self._painted_at) * 1000)
+                    if self._gaps_ms[-1] > LATE_MS:
+                        self._late.append((self._painted_at, now_s))
                 self._painted_at = now_s
             checking = self._checking_rows()
             if checking != self._checking:
@@ -195,7 +200,8 @@ def _make_watch(window: KioskWindow) -> object:
         def painted_enough(self) -> None:
             self._paint.stop()
             gaps_ms, self._gaps_ms = self._gaps_ms, []
-            say(event="paint", gaps_ms=gaps_ms)
+            late, self._late = self._late, []
+            say(event="paint", gaps_ms=gaps_ms, late=late)
 
         def _sign_in(self, username: str, pin: str) -> None:
             window.kiosk.openSignIn()
