@@ -5,6 +5,8 @@ Imported only where a PC/SC reader is used. pcscd and the reader's driver bound 
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -173,7 +175,12 @@ def _gone(reader: str, why: str) -> EnvironmentFault:
 
 
 def not_running(code: int) -> EnvironmentFault:
-    """EnvironmentFault pcsc_not_running with the command that starts it."""
+    """EnvironmentFault pcsc_not_running with what starts it; reader_denied where polkit keeps us away."""
+    if code == scard.SCARD_W_SECURITY_VIOLATION:
+        # pcsc-lite asks polkit, whose default lets in only who sits at the screen: never a service's user.
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        fix = f"sudo kmc-kiosk setup --system --user {user}"
+        return EnvironmentFault("reader_denied", f"polkit keeps {user} away from pcscd. {fix}", fix=fix)
     fix = "sudo systemctl enable --now pcscd.socket"
     return EnvironmentFault(
         "pcsc_not_running",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from drivers.camera_devices import find_cameras
+from drivers.camera_devices import find_cameras, kind_of, refer
 from drivers.doctor.machine import Account, Machine, group_of
 from drivers.doctor.pictures import Look, judge
 from drivers.reader import DeviceReference
@@ -16,10 +16,33 @@ from kiosk.values import CheckStatus, Finding
 SETUP: Final = "sudo kmc-kiosk setup --system"
 LOOK_S: Final = 1.5
 
+_STUCK: Final = "close what else uses the camera (a running kiosk does); unplug it and plug it in again"
+_FIXES: Final = {
+    "camera_missing": "check its cable, or its address and that it is switched on; others: kmc-kiosk setup",
+    "camera_black": "take off its cap or film, and light the place where the code is held",
+}
 
-def examine(machine: Machine, user: Account, *, look: bool = True) -> list[Finding]:
-    """Every check of every camera; with ``look`` the first one is opened and its pictures are judged."""
+
+def examine(
+    machine: Machine, user: Account, source: str = "", *, enabled: bool = True, look: bool = True
+) -> list[Finding]:
+    """Every check of every camera; with ``look`` the one in use is opened and its pictures are judged.
+
+    ``source`` is the one that is set: a number, device, file or address; empty means the first that is there.
+    """
+    if not enabled:
+        seen = "switched off: readers.qr.enabled = false"
+        return [Finding("camera", CheckStatus.ABSENT, "camera", seen, again="kmc-kiosk config show")]
+    if source and kind_of(source) != "device" and not source.isdigit() and not _is_name(machine, source):
+        shown = refer(source).path
+        if not look:
+            seen = "not looked at: the running kiosk has it, or --no-picture"
+            return [Finding("camera", CheckStatus.ABSENT, shown, seen, again="kmc-kiosk test qr")]
+        return look_through(source, shown)
+    if source:
+        return _set(machine, user, source, look)
     cameras = find_cameras(machine.at("/sys/class/video4linux"))
+    findings = [_access(machine, user, camera) for camera in cameras]
     if not cameras:
         return [
             Finding(
@@ -31,10 +54,28 @@ def examine(machine: Machine, user: Account, *, look: bool = True) -> list[Findi
                 "kmc-kiosk devices",
             )
         ]
-    findings = [_access(machine, user, camera) for camera in cameras]
     if look and findings[0].status is CheckStatus.GOOD:
         findings += look_through(cameras[0].path, cameras[0].name)
     return findings
+
+
+def _is_name(machine: Machine, source: str) -> bool:
+    """True for a name that udev gave, with or without its folder."""
+    return "/" not in source and machine.at(f"/dev/v4l/by-id/{source}").exists()
+
+
+def _set(machine: Machine, user: Account, source: str, look: bool) -> list[Finding]:
+    """The camera that the settings name, by its node."""
+    path = f"/dev/video{int(source)}" if source.isdigit() else source
+    path = f"/dev/v4l/by-id/{path}" if "/" not in path else path
+    subject = f"camera {source}"
+    if not machine.at(path).exists():
+        there = ", ".join(one.path for one in find_cameras(machine.at("/sys/class/video4linux")))
+        seen = f"there is no {path}" + (f"; there: {there}" if there else "; no camera is plugged in")
+        fix = "plug it in, or choose what is there: kmc-kiosk setup"
+        return [Finding("camera", CheckStatus.BAD, subject, seen, fix, "kmc-kiosk devices")]
+    found = _access(machine, user, DeviceReference("qr", path, "camera"))
+    return [found, *(look_through(source, subject) if look and found.status is CheckStatus.GOOD else [])]
 
 
 def _access(machine: Machine, user: Account, camera: DeviceReference) -> Finding:
@@ -55,7 +96,7 @@ def look_through(source: str, name: str) -> list[Finding]:
     try:
         seen = list(_looks(source))
     except EnvironmentFault as fault:
-        fix = "close what else uses the camera (a running kiosk does); unplug it and plug it in again"
+        fix = str(fault.detail.get("fix", "")) or _FIXES.get(fault.code, _STUCK)
         return [Finding("camera_picture", CheckStatus.BAD, subject, f"{fault.code}: {fault.message}", fix)]
     return judge(subject, seen)
 

@@ -10,9 +10,11 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from kiosk.errors import EnvironmentFault
 
 COMMAND_TIMEOUT_S = 10.0
 
@@ -172,8 +174,14 @@ class Account:
 
 
 def account(name: str = "") -> Account:
-    """The user of that name, else the one who runs this. Raises KeyError for an unknown one."""
-    entry = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())
+    """The user of that name, else the one who runs this. Raises EnvironmentFault ``user_unknown``."""
+    try:
+        entry = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())
+    except KeyError:
+        fix = f"sudo adduser --system --group {name}" if name else "add the user to /etc/passwd"
+        raise EnvironmentFault(
+            "user_unknown", f"this machine has no user {name or os.geteuid()}: {fix}", fix=fix
+        ) from None
     return Account(entry.pw_name, entry.pw_uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
 
 
@@ -188,9 +196,20 @@ def group_of(path: Path) -> str:
 
 def rule_files(machine: Machine) -> Iterator[Path]:
     """udev's rule files in the order in which it takes them (udev(7)): by name, /etc before the others."""
+    folders = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+    return _files(machine, folders, "*.rules")
+
+
+def modprobe_files(machine: Machine) -> Iterator[Path]:
+    """modprobe's files in the order in which it takes them (modprobe.d(5)), as udev's."""
+    folders = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+    return _files(machine, folders, "*.conf")
+
+
+def _files(machine: Machine, folders: Sequence[str], pattern: str) -> Iterator[Path]:
     by_name: dict[str, Path] = {}
-    for folder in ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"):
-        for path in machine.at(folder).glob("*.rules"):
+    for folder in folders:
+        for path in machine.at(folder).glob(pattern):
             by_name.setdefault(path.name, path)
     for name in sorted(by_name):
         yield by_name[name]

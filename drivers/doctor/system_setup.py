@@ -1,6 +1,6 @@
-"""What has to be written into the system so that the kiosk's user gets its readers: udev rules, a blacklist.
+"""What has to be written into the system so that the kiosk's user gets its readers: rules, a blacklist.
 
-Both files are ours alone and written whole, so that writing them again changes nothing.
+These files are ours alone and written whole, so that writing them again changes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ RULES: Final = "/etc/udev/rules.d/93-kmc-readers.rules"
 """Numbered after libccid's 92, which gives readers to a group of its own."""
 
 BLACKLIST: Final = "/etc/modprobe.d/kmc-readers.conf"
+
+POLKIT: Final = "/etc/polkit-1/rules.d/93-kmc-pcsc.rules"
+POLICY: Final = "/usr/share/polkit-1/actions/org.debian.pcsc-lite.policy"
+"""Where it is, pcscd asks polkit who may use it, and lets in only who sits at the screen (README.polkit)."""
 
 MODULES: Final = ("pn533_usb", "port100", "pn533", "nfcmrvl_usb", "nfc")
 """The kernel's own NFC drivers (Linux, drivers/nfc), those that use others first."""
@@ -68,13 +72,24 @@ def blacklist() -> str:
     return "\n".join([*lines, *(f"blacklist {name}" for name in MODULES)]) + "\n"
 
 
+def polkit_rule(group: str = GROUP) -> str:
+    """polkit's rule (polkit(8)) that lets the group use pcscd and its cards, service or not."""
+    return f"""// Made by `kmc-kiosk setup --system`: readers through PC/SC for the kiosk's user.
+polkit.addRule(function(action, subject) {{
+    var pcsc = ["org.debian.pcsc-lite.access_pcsc", "org.debian.pcsc-lite.access_card"];
+    if (pcsc.indexOf(action.id) >= 0 && subject.isInGroup("{group}")) {{
+        return polkit.Result.YES;
+    }}
+}});
+"""
+
+
 def wanted(machine: Machine, user: str, group: str = GROUP) -> list[Change]:
     """What is not yet as it should be; nothing when all is done."""
-    changes = [
-        Change(path, content)
-        for path, content in ((RULES, rules(group)), (BLACKLIST, blacklist()))
-        if machine.text(path) != content.strip()
-    ]
+    files = [(RULES, rules(group)), (BLACKLIST, blacklist())]
+    if machine.at(POLICY).exists():
+        files.append((POLKIT, polkit_rule(group)))
+    changes = [Change(path, content) for path, content in files if machine.text(path) != content.strip()]
     if any(change.path == RULES for change in changes):
         changes += [
             Change(command=("udevadm", "control", "--reload")),

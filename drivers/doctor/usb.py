@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from drivers.doctor.machine import Account, Machine, UsbDevice, group_of, rule_files, rule_number
+from drivers.doctor.machine import (
+    Account,
+    Machine,
+    UsbDevice,
+    group_of,
+    modprobe_files,
+    rule_files,
+    rule_number,
+)
 from drivers.nfc_devices import USB_NAMES
 from kiosk.values import CheckStatus, Finding
 
@@ -19,6 +27,15 @@ LEAST_RULE: Final = 93
 
 _KERNEL_DRIVERS: Final = frozenset({"pn533_usb", "port100", "pn533", "nfcmrvl_usb"})
 """The kernel's own NFC drivers (Linux, drivers/nfc): while one has the reader, no program has."""
+
+_MODULE_OF: Final = {
+    (0x054C, 0x06C1): "port100",
+    (0x04CC, 0x2533): "pn533_usb",
+    (0x04E6, 0x5591): "pn533_usb",
+    (0x072F, 0x2200): "pn533_usb",
+    (0x054C, 0x02E1): "pn533_usb",
+}
+"""Which of them takes which reader when it is plugged in (the drivers' own tables of USB ids)."""
 
 _READER_VENDORS: Final = {
     0x054C: "Sony",
@@ -39,8 +56,11 @@ _OLDEST: Final = {(0x072F, 0x2200): (0x0200, "ACR122U firmware 1.x: nfcpy's driv
 SETUP: Final = "sudo kmc-kiosk setup --system"
 
 
-def examine(machine: Machine, user: Account) -> list[Finding]:
-    """Every check of every NFC reader on USB; one finding that there is none, if so."""
+def examine(machine: Machine, user: Account, *, needed: bool = True) -> list[Finding]:
+    """Every check of every NFC reader on USB; one finding that there is none, if so.
+
+    ``needed`` is False where the kiosk has another way to read chips, or wants none.
+    """
     devices = machine.usb_devices()
     readers = [one for one in devices if (one.vendor, one.product) in USB_NAMES or CCID in one.classes]
     findings: list[Finding] = []
@@ -49,14 +69,16 @@ def examine(machine: Machine, user: Account) -> list[Finding]:
     for device in devices:
         if device not in readers and device.vendor in _READER_VENDORS:
             findings.append(_unknown(device))
-    return findings or [_nothing(machine, devices)]
+    return findings or [_nothing(machine, devices, needed)]
 
 
-def _nothing(machine: Machine, devices: list[UsbDevice]) -> Finding:
+def _nothing(machine: Machine, devices: list[UsbDevice], needed: bool) -> Finding:
     if not machine.at("/sys/bus/usb/devices").is_dir():
         seen = "this machine has no USB"
     else:
         seen = f"{len(devices)} devices on USB, none of them an NFC reader"
+    if not needed:
+        return Finding("usb_id", CheckStatus.ABSENT, "USB", seen, again="kmc-kiosk devices")
     return Finding(
         "usb_id",
         CheckStatus.ATTENTION,
@@ -94,7 +116,7 @@ def _examine_one(machine: Machine, user: Account, device: UsbDevice) -> Iterator
         yield Finding(
             "usb_id", CheckStatus.GOOD, subject, f"{USB_NAMES[device.vendor, device.product]}: nfcpy"
         )
-        yield _kernel_driver(device, subject)
+        yield _kernel_driver(machine, device, subject)
         yield _access(machine, user, device, subject)
         yield _rule(machine, device, subject)
         yield _pcscd(machine, device, subject)
@@ -110,7 +132,7 @@ def _examine_one(machine: Machine, user: Account, device: UsbDevice) -> Iterator
             yield Finding("usb_firmware", CheckStatus.GOOD, subject, seen)
 
 
-def _kernel_driver(device: UsbDevice, subject: str) -> Finding:
+def _kernel_driver(machine: Machine, device: UsbDevice, subject: str) -> Finding:
     bound = sorted(device.kernel_drivers & _KERNEL_DRIVERS)
     if bound:
         return Finding(
@@ -119,6 +141,16 @@ def _kernel_driver(device: UsbDevice, subject: str) -> Finding:
             subject,
             f"the kernel's driver {', '.join(bound)} holds the reader",
             f"{SETUP}; at once: sudo modprobe -r {' '.join(bound)}",
+        )
+    module = _MODULE_OF.get((device.vendor, device.product), "")
+    line = f"blacklist {module}"
+    if module and not any(line in _content(path).splitlines() for path in modprobe_files(machine)):
+        return Finding(
+            "usb_kernel_driver",
+            CheckStatus.ATTENTION,
+            subject,
+            f"no line `{line}` in /etc/modprobe.d: after the next start the kernel may hold the reader",
+            SETUP,
         )
     return Finding("usb_kernel_driver", CheckStatus.GOOD, subject, "no kernel driver holds it")
 

@@ -6,7 +6,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drivers.doctor.chosen import Finders
 from drivers.doctor.machine import Account, Machine
+from drivers.reader import DeviceReference
+from kiosk.errors import EnvironmentFault
 
 ACR122U = (0x072F, 0x2200)
 SCL3711 = (0x04E6, 0x5591)
@@ -83,6 +86,36 @@ class Folder:
         self.file(f"/sys/class/video4linux/video{number}/name", f"{name}\n")
         self.file(f"/sys/class/video4linux/video{number}/index", "0\n")
         self.file(f"/dev/video{number}").chmod(mode)
+
+
+@dataclass
+class Found:
+    """What is found when readers are looked for; a fault is raised."""
+
+    usb: dict[str, str] = field(default_factory=dict)
+    """Names by path."""
+    slots: list[str] | EnvironmentFault = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def finders(self) -> Finders:
+        """As the doctor wants them."""
+        return Finders(self._on_usb, self._slots, self._answer)
+
+    def _on_usb(self, path: str) -> DeviceReference:
+        if path not in self.usb:
+            raise EnvironmentFault("reader_missing", f"no NFC reader on {path}", device=path)
+        return DeviceReference("nfc", path, self.usb[path])
+
+    def _slots(self) -> list[DeviceReference]:
+        if isinstance(self.slots, EnvironmentFault):
+            raise self.slots
+        return [DeviceReference("nfc", f"pcsc:{name}", name) for name in self.slots]
+
+    def _answer(self, path: str) -> str:
+        if path not in self.answers:
+            raise EnvironmentFault("reader_missing", f"{path} cannot be opened: no such device", device=path)
+        return self.answers[path]
 
 
 def stranger() -> Account:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from drivers.doctor import cameras, hardware, kernel_log, usb
+from drivers.doctor.chosen import Chosen
 from drivers.doctor.machine import Account
 from drivers.doctor.pictures import Look, judge
 from drivers.doctor.report import as_json, as_text
-from drivers.doctor.system_setup import BLACKLIST, RULES, apply, blacklist, rules, wanted
+from drivers.doctor.system_setup import BLACKLIST, POLICY, POLKIT, RULES, apply, blacklist, rules, wanted
 from kiosk.errors import EnvironmentFault
 from kiosk.values import CheckStatus, Finding
-from tests.drivers.doctor_machine import ACR122U, ACR1252U, SCL3711, Folder, stranger
+from tests.drivers.doctor_machine import ACR122U, ACR1252U, SCL3711, Folder, Found, stranger
 
 GOOD, ATTENTION, BAD = CheckStatus.GOOD, CheckStatus.ATTENTION, CheckStatus.BAD
 
@@ -44,6 +45,7 @@ def usb_of(folder: Folder, check: str, user: Account | None = None) -> Finding:
 def test_a_reader_in_order(folder: Folder) -> None:
     folder.plug(ACR122U, name="ACR122U")
     folder.file(RULES, rules())
+    folder.file(BLACKLIST, blacklist())
     findings = usb.examine(folder.machine, stranger())
     assert {finding.status for finding in findings} == {GOOD}
     looked_at = ("id", "kernel_driver", "access", "rule", "pcscd", "power", "firmware")
@@ -65,12 +67,51 @@ def test_a_makers_unknown_device(folder: Folder) -> None:
     assert (found.status, "PC/SC" in found.fix) == (ATTENTION, True)
 
 
+def pcsc_of(folder: Folder, slots: list[str] | EnvironmentFault, *paths: str) -> Finding:
+    found = Found(slots=slots)
+    settings = Chosen(nfc=paths or ("",))
+    return of(hardware.examine(folder.machine, stranger(), settings=settings, find=found.finders), "pcsc")
+
+
+NOT_RUNNING = EnvironmentFault("pcsc_not_running", "no pcscd")
+
+
 def test_a_ccid_reader_is_for_pcsc(folder: Folder) -> None:
+    assert pcsc_of(folder, NOT_RUNNING).status is CheckStatus.ABSENT
+    assert pcsc_of(folder, []).status is CheckStatus.ABSENT
     folder.plug(ACR1252U, name="ACR1252")
     assert "PC/SC" in usb_of(folder, "usb_id").evidence
-    assert of(hardware.examine(folder.machine, stranger()), "pcsc").status is ATTENTION
-    folder.file("/run/pcscd/pcscd.comm")
-    assert of(hardware.examine(folder.machine, stranger()), "pcsc").status is GOOD
+    missing = pcsc_of(folder, NOT_RUNNING)
+    assert (missing.status, "apt-get install -y pcscd" in missing.fix) == (ATTENTION, True)
+    folder.file("/usr/sbin/pcscd")
+    stopped = pcsc_of(folder, NOT_RUNNING, "pcsc:ACS")
+    assert (stopped.status, stopped.fix) == (BAD, "sudo systemctl enable --now pcscd.socket")
+    assert "libccid" in pcsc_of(folder, []).fix
+    assert "ACS ACR1252" in pcsc_of(folder, ["ACS ACR1252"]).evidence
+
+
+def test_polkit_keeps_the_kiosks_user_away(folder: Folder) -> None:
+    from smartcard import scard
+
+    from drivers.pcsc_link import not_running
+
+    refused = pcsc_of(folder, not_running(scard.SCARD_W_SECURITY_VIOLATION))
+    assert (refused.status, "setup --system" in refused.fix) == (BAD, True)
+    folder.file(POLICY)
+    (rule,) = [change for change in wanted(folder.machine, "root") if change.path == POLKIT]
+    assert "access_pcsc" in rule.content
+    assert "access_card" in rule.content
+
+
+def test_no_reader_on_usb_matters_only_where_one_is_wanted(folder: Folder) -> None:
+    for settings, status in (
+        (Chosen(), ATTENTION),
+        (Chosen(nfc=("usb:072f:2200",)), ATTENTION),
+        (Chosen(nfc_enabled=False), CheckStatus.ABSENT),
+        (Chosen(nfc=("udp:127.0.0.1:5000",)), CheckStatus.ABSENT),
+    ):
+        found = hardware.examine(folder.machine, stranger(), settings=settings, find=Found().finders)
+        assert of([one for one in found if one.check == "usb_id"], "usb_id").status is status
 
 
 @pytest.mark.parametrize("driver", ["pn533_usb", "port100"])
@@ -82,6 +123,16 @@ def test_the_kernel_has_it(folder: Folder, driver: str) -> None:
 
 def test_a_program_has_it_is_no_kernel_driver(folder: Folder) -> None:
     folder.plug(SCL3711, driver="usbfs")
+    folder.file(BLACKLIST, blacklist())
+    assert usb_of(folder, "usb_kernel_driver").status is GOOD
+
+
+def test_without_a_blacklist_the_kernel_may_have_it_tomorrow(folder: Folder) -> None:
+    folder.plug(SCL3711)
+    folder.file("/etc/modprobe.d/other.conf", "# blacklist pn533_usb\nblacklist pcspkr\n")
+    found = usb_of(folder, "usb_kernel_driver")
+    assert (found.status, "blacklist pn533_usb" in found.evidence) == (ATTENTION, True)
+    folder.file("/lib/modprobe.d/readers.conf", "blacklist pn533_usb\n")
     assert usb_of(folder, "usb_kernel_driver").status is GOOD
 
 
@@ -173,6 +224,24 @@ def test_cameras(folder: Folder) -> None:
     assert (found.status, "USB 2.0 Camera" in found.subject) == (BAD, True)
     (folder.root / "dev/video0").chmod(0o666)
     assert of(cameras.examine(folder.machine, stranger(), look=False), "camera_access").status is GOOD
+
+
+def test_the_camera_that_is_set(folder: Folder, tmp_path: Path) -> None:
+    folder.camera()
+    folder.camera(3)
+    machine = folder.machine
+
+    def access(source: str) -> list[tuple[str, CheckStatus]]:
+        found = cameras.examine(machine, stranger(), source, look=False)
+        assert all(bool(one.fix) == (one.status is BAD) for one in found)
+        return [(one.check, one.status) for one in found]
+
+    assert access("3") == access("/dev/video3") == [("camera_access", GOOD)]
+    assert access("9") == [("camera", BAD)]
+    assert access("http://10.0.0.7/stream.mjpg")[-1] == ("camera", CheckStatus.ABSENT)
+    assert cameras.examine(machine, stranger(), enabled=False)[0].status is CheckStatus.ABSENT
+    missing = cameras.examine(machine, stranger(), str(tmp_path / "no.avi"))[-1]
+    assert (missing.check, missing.status) == ("camera_picture", BAD)
 
 
 def test_a_camera_that_does_not_open() -> None:
