@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kiosk.asking import note_asked
@@ -19,6 +20,7 @@ from kiosk.ledger import Ledger
 from kiosk.ports import LookupWord, RightWord
 from kiosk.rights import take_in
 from kiosk.values import CardRead
+from sync.patience import Patience
 
 if TYPE_CHECKING:  # the screen is up before the wire's libraries are loaded
     from sync.client import CentralClient
@@ -66,11 +68,13 @@ class CentralRights:
         self._ledger: Ledger | None = None
         self._client: CentralClient | None = None
         self._caches: CacheFolder | None = None
+        self._rights_patience, self._lookup_patience = Patience(clock), Patience(clock)
 
     def acquire(self, rights: list[str]) -> Words:
         """Asks in the background; the future ends with central's words, or with a CentralFault.
 
-        Within the deadline, whatever the network does. What comes later is in the ledger all the same.
+        Within the deadline, whatever the network does. What comes later is in the ledger all the same. Before
+        a time that central named it is not asked again: the fault is the one that named it.
         """
         words, alarm = self._future_within(self._deadline_s)
         self._worker.submit(self._answer, list(rights), words, alarm)
@@ -79,11 +83,13 @@ class CentralRights:
     def look_up(self, read: CardRead, card_no: str) -> Future[LookupWord]:
         """Asks whose card this is; the future ends with central's word, or with a CentralFault.
 
-        Within a deadline of its own; what comes later is in the cache for the next tap.
+        Within a deadline of its own; what comes later is in the cache for the next tap. A time that central
+        named is kept, as by ``acquire``.
         """
         word: Future[LookupWord]
         word, alarm = self._future_within(self._lookup_deadline_s)
-        self._worker.submit(self._answer_with, lambda: self._look_up(read, card_no), word, alarm)
+        ask = partial(self._look_up, read, card_no)
+        self._worker.submit(self._answer_with, ask, self._lookup_patience, word, alarm)
         return word
 
     def _future_within(self, deadline_s: float) -> tuple[Future[Any], threading.Timer]:
@@ -108,16 +114,27 @@ class CentralRights:
         self._worker.shutdown(wait=True)
 
     def _answer(self, rights: list[str], words: Words, alarm: threading.Timer) -> None:
-        self._answer_with(lambda: self._ask(rights), words, alarm)
+        self._answer_with(partial(self._ask, rights), self._rights_patience, words, alarm)
 
-    def _answer_with(self, ask: Callable[[], T], future: Future[T], alarm: threading.Timer) -> None:
+    def _answer_with(
+        self, ask: Callable[[], T], patience: Patience, future: Future[T], alarm: threading.Timer
+    ) -> None:
         try:
             if self._begin(future):
-                self._end(future, ask(), None)
+                patience.check()
+                self._end(future, self._asked(ask, patience), None)
         except Exception as fault:
             self._end(future, None, fault)
         finally:
             alarm.cancel()
+
+    @staticmethod
+    def _asked(ask: Callable[[], T], patience: Patience) -> T:
+        try:
+            return ask()
+        except CentralFault as fault:
+            patience.note(fault)
+            raise
 
     def _begin(self, future: Future[T]) -> bool:
         """False if the future is overdue or taken back by now: then nobody is asked."""

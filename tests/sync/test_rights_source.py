@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,37 @@ def test_a_request_taken_back_before_it_began_is_not_made(world: World, client: 
     assert first.result(timeout=10) == {}
     source.close()
     assert client.asked == [[RICE]]
+
+
+def test_a_time_that_central_named_is_kept_by_the_next_tap(
+    world: World, rights: CentralRights, client: ScriptedClient
+) -> None:
+    """Whoever taps meanwhile hears the same, with what is left; another kind of question is not held up."""
+
+    def busy(_: RightsRequest) -> RightsAnswer:
+        raise CentralFault("too_many_requests", "later", status=429, signed=True, retry_after_s=30)
+
+    client.answer = busy
+    for left in (30, 20, 10):
+        with pytest.raises(CentralFault) as caught:
+            word(rights.acquire([RICE]))
+        assert (caught.value.code, caught.value.detail["retry_after_s"]) == ("too_many_requests", left)
+        world.clock.go_on(timedelta(seconds=10))
+    assert len(client.asked) == 1
+    rights._lookup_patience.check()
+    client.answer = granting(world, RICE)
+    assert word(rights.acquire([RICE])) == "granted"
+    assert len(client.asked) == 2
+
+
+def test_a_fault_without_a_time_holds_nobody_up(
+    world: World, rights: CentralRights, client: ScriptedClient
+) -> None:
+    def away(_: RightsRequest) -> RightsAnswer:
+        raise CentralFault("central_unreachable", "away")
+
+    client.answer = away
+    for _ in range(2):
+        with pytest.raises(CentralFault, match="central_unreachable"):
+            word(rights.acquire([RICE]))
+    assert len(client.asked) == 2

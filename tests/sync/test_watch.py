@@ -250,6 +250,33 @@ def test_one_part_that_reaches_central_ends_the_others_rest(
         made.out.wait_for("pushed", records=1)
 
 
+def test_a_time_that_central_names_is_waited_for_whoever_else_is_let_in(
+    world: World, central: FakeCentral
+) -> None:
+    """Neither a poll that central answers nor new records bring the push forward; an order to stop does."""
+    later = CentralFault("central_busy", "too many at once", retry_after_s=10 * PATIENCE_S)
+    polls = threading.Semaphore(0)
+
+    def turn_pushes_away(call: str) -> None:
+        if call == "push":
+            raise later
+        if call == "poll":
+            polls.release()
+
+    central.before_answer = turn_pushes_away
+    note(world)
+    with running(world, central) as made:
+        made.tell('{"command": "wake"}')
+        made.out.wait_for("offline", part="push", code="central_busy")
+        for _ in range(3):
+            note(world)
+            made.tell('{"command": "wake"}')
+            for _ in range(5):
+                assert polls.acquire(timeout=PATIENCE_S)
+    assert central.calls.count("push") == 1
+    assert made.code == 0
+
+
 def test_a_revoked_kiosk_is_stopped_and_wiped_while_it_goes_on_pushing(
     world: World, central: FakeCentral
 ) -> None:
