@@ -128,9 +128,9 @@ def _put_holders(bucket: str, ids: range, name: str, connection: Connection) -> 
 
 
 @contextmanager
-def served(home: Path, clock: Clock) -> Iterator[Served]:
-    """A central on SQLite that takes connections."""
-    central = new_central(home, f"sqlite:///{home.parent / 'central.db'}", clock)
+def served(home: Path, clock: Clock, url: str = "") -> Iterator[Served]:
+    """A central that takes connections; on SQLite if no database is named."""
+    central = new_central(home, url or f"sqlite:///{home.parent / 'central.db'}", clock)
     bound = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(make_app(central, limits=Limits(UNHURRIED)), log_config=None, access_log=False)

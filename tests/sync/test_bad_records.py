@@ -16,10 +16,7 @@ from sync.central.models import journal
 from sync.central.state import Central
 from tests.sync.central_side import RICE, PlainKiosk
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.anyio
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
 Make = Callable[[PlainKiosk], bytes]

@@ -210,6 +210,19 @@ def test_a_cursor_of_another_time_is_gone(central: Central) -> None:
             changes.page(central, Follower(1), cursor.encode())
 
 
+def test_a_cursor_of_another_kiosk_opens_nothing_and_hides_nothing(central: Central) -> None:
+    """What it follows counts, whatever the cursor names; what the other had is loaded from the beginning."""
+    theirs = Copy().follow(central, 2, also=()).cursor
+    known = changes.read_cursor(theirs, 1).revs
+    assert "p2" in known
+    copy = Copy()
+    copy.cursor = theirs
+    copy.follow(central, 1, also=())
+    assert {bucket for bucket, _ in copy.rows} == {"p1", "o1"}
+    assert copy.keys("p1", "holder") == [(1,), (2,)]
+    assert set(changes.read_cursor(copy.cursor, 1).revs) == known.keys() - {"p2", "o2"} | {"p1", "o1"}
+
+
 def test_eight_writers_lose_no_rev(central: Central) -> None:
     """Readers that follow while eight threads write to one bucket see every row."""
     per_writer = 12

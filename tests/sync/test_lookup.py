@@ -35,10 +35,15 @@ UID = bytes.fromhex("04aabbccddee05")
 CARD_3 = card_no_of(3)
 
 
+BOTH = pytest.mark.parametrize("town", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Served]:
+def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     """A central whose holder 3 is a child at point 2; guardian 1, the family's head, lives at point 1."""
-    with served(tmp_path / "central", Clock()) as made:
+    on_postgres = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if on_postgres else ""
+    with served(tmp_path / "central", Clock(), url) as made:
         ward = Guardian(id=5, child_id=3, guardian_id=1, relation="father", valid_from=date(2020, 1, 1))
         people = (holder(1), holder(2), holder(3, 2))
         entitled = tuple(entitlement(number, f"h{number}") for number in (1, 2, 3))
@@ -100,6 +105,7 @@ def logged(town: Served) -> list[tuple[Any, ...]]:
     return [(row.kiosk, row.card_no, row.holder_id, row.status, row.code) for row in rows]
 
 
+@BOTH
 def test_a_holder_of_another_point_comes_with_all_that_a_counter_needs(
     town: Served, folder: CacheFolder
 ) -> None:
@@ -177,6 +183,7 @@ def test_a_card_that_is_not_genuine_tells_nothing_of_anybody(
     assert logged(town) == [("AAA1", "", 0, "refused", code)]
 
 
+@BOTH
 def test_a_card_that_is_not_to_be_served_tells_nothing_either(town: Served, folder: CacheFolder) -> None:
     ask(town, folder, card(town))
     assert folder.current().holder(3)
@@ -190,6 +197,7 @@ def test_a_card_that_is_not_to_be_served_tells_nothing_either(town: Served, fold
     assert [row[3] for row in logged(town)] == ["found", "refused", "refused", "unknown"]
 
 
+@BOTH
 def test_more_questions_than_people_have_to_wait_each_kiosk_for_itself(
     town: Served, folder: CacheFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
