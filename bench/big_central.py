@@ -102,10 +102,10 @@ def prefill(url: str, first: int, count: int, points: int) -> None:
     _bulk(url, grant_log, (_grant_of(n, now) for n in numbers))
     _bulk(url, feed, (_told(n, points) for n in numbers))
     if count:
-        _settle(url)
+        settle(url)
 
 
-def _settle(url: str) -> None:
+def settle(url: str) -> None:
     """What a server does beside its work while records come in over months, and would now do at once.
 
     Rows are vacuumed and counted for the planner, and what is dirty is written.
