@@ -87,6 +87,10 @@ class DayList(QObject):
         """References of today and who recorded them."""
         return {pickup.ref: pickup.officer for pickup in self._pickups}
 
+    def has_waiting(self) -> bool:
+        """Any entry is shown as not yet at central."""
+        return not all(pickup.synced for pickup in self._pickups)
+
     def begin_void(self, pickup: Pickup) -> None:
         """Open the form for this entry."""
         self._voiding, self._goods, self._reason = pickup, "never_left", ""

@@ -238,6 +238,7 @@ class KioskModel(QObject):
         self._status = status
         self._broken = ""
         self._citizen.set_out_of_order(bool(status.frozen))
+        self._officer.status_read(status)
         self.changed.emit()
         self.statusRead.emit()
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from PySide6.QtCore import QObject
 
 from kiosk.errors import KioskError
-from kiosk.values import Pickup
+from kiosk.values import KioskStatus, Pickup
 from ui.day_list import PICKUP_ROW, DayList, pickup_row
 from ui.officer_desk import OfficerDesk
 from ui.officer_person import OfficerPerson
 from ui.rows import Rows
+
+LOG = logging.getLogger(__name__)
 
 
 class OfficerCorrections(QObject):
@@ -24,6 +27,7 @@ class OfficerCorrections(QObject):
         self._day = day
         self.asked = Rows(PICKUP_ROW, self)
         self._unshown: tuple[Pickup, ...] = ()
+        self._waiting = 0
 
     def open(self, pickup: Pickup) -> None:
         """Ask what became of the goods of this entry, and why it is voided."""
@@ -69,6 +73,15 @@ class OfficerCorrections(QObject):
                 lambda counter: counter.today(session), self._day_loaded, self._desk.refused
             )
 
+    def follow_sync(self, status: KioskStatus) -> None:
+        """Read today's list again while it shows entries as waiting that may have reached central since."""
+        moved, self._waiting = status.waiting != self._waiting, status.waiting
+        session = self._desk.session
+        if session is None or self._desk.is_recording or not self._day.has_waiting():
+            return
+        if moved or status.online:
+            self._desk.worker.ask(lambda counter: counter.today(session), self._day_loaded, self._not_followed)
+
     def reload_unshown(self) -> None:
         """Read again which pickups to ask about."""
         self._desk.worker.ask(lambda counter: counter.unshown(), self._unshown_loaded, self._desk.refused)
@@ -104,6 +117,10 @@ class OfficerCorrections(QObject):
         if self._desk.session is not None:
             self._day.show(pickups)
             self._person.show_rows()
+
+    def _not_followed(self, fault: KioskError) -> None:
+        # Nobody asked for it: what the officer does next says it on the screen.
+        LOG.warning("today's list: %s", fault.code)
 
     def _unshown_loaded(self, pickups: Sequence[Pickup]) -> None:
         if self._desk.session is None:

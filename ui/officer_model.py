@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Property, QObject, Signal, Slot
 from PySide6.QtQml import QmlElement
 
-from kiosk.values import CardRead
+from kiosk.values import CardRead, KioskStatus
 from ui.confirm_form import ConfirmForm
 from ui.day_list import DayList
 from ui.officer_adoption import OfficerAdoption
@@ -226,6 +226,10 @@ class OfficerModel(QObject):
     def has_screen(self) -> bool:
         """Whether the window shows the officer's layout, sign-in included."""
         return self._desk.stage != "off"
+
+    def status_read(self, status: KioskStatus) -> None:
+        """The kiosk's own state was read: what the day's list says of central may be old."""
+        self._corrections.follow_sync(status)
 
     def touched(self) -> None:
         """A key or a touch: the officer is there."""

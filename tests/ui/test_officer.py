@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtQuick import QQuickItem
 from PySide6.QtTest import QTest
 
-from kiosk.errors import CardFault, OfficerFault
+from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.values import Checks, Collector, Grade, ProgramState, StateCode
 from tests.ui import scripted_counter as script
 from tests.ui.scripted_counter import ScriptedCounter, counter_with, tap
@@ -454,6 +455,45 @@ def test_offline_is_always_said_in_words(at_counter: Open) -> None:
     assert words in stage.texts()
     stage.key(Key.Key_Return)
     assert words in stage.texts()
+
+
+def test_entries_lose_their_clock_when_their_records_are_sent(at_counter: Open) -> None:
+    counter = counter_with()
+    counter.kiosk_status = replace(script.STATUS, online=False, waiting=1)
+    stage = at_counter(counter)
+    stage.until(lambda: len(clocks(stage)) == 1)
+    read = len(counter.named("today"))
+    stage.schedule.advance(5)
+    stage.settle()
+    # Offline, and as many wait as before: there is nothing to read again.
+    assert len(counter.named("today")) == read
+    counter.pickups[0] = replace(counter.pickups[0], synced=True)
+    counter.kiosk_status = replace(script.STATUS, waiting=0)
+    stage.schedule.advance(5)
+    stage.until(lambda: clocks(stage) == [])
+    read = len(counter.named("today"))
+    stage.schedule.advance(5)
+    stage.settle()
+    assert len(counter.named("today")) == read
+
+
+def test_a_day_that_cannot_be_read_again_takes_nothing_from_the_screen(
+    at_counter: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = at_counter()
+    stage.tap()
+    stage.until(lambda: "Hari ini: 5" in stage.texts())
+    shown = stage.texts()
+    stage.counter.failures["today"] = EnvironmentFault("database_busy")
+    stage.schedule.advance(5)
+    stage.until(lambda: "today's list: database_busy" in caplog.text)
+    caplog.clear()
+    assert (stage.pane, stage.of_officer("message"), stage.texts()) == ("person", "", shown)
+
+
+def clocks(stage: Stage) -> list[QQuickItem]:
+    """The entries of the day's list that are marked as waiting."""
+    return [item for item in stage.items() if item.property("glyph") == "clock"]
 
 
 def test_birth_date_is_shown_only_when_asked_for(at_counter: Open) -> None:
