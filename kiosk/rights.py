@@ -340,3 +340,11 @@ def held_epochs(ledger: Ledger, gen: int) -> list[tuple[str, tuple[int, int]]]:
         gen,
     )
     return [(row[0], (row[1], row[2])) for row in rows]
+
+
+def release_seq(ledger: Ledger, right: str, gen: int) -> int:
+    """Number of the newest record that gave this right back; 0 if there is none, or none any more."""
+    found = ledger.row(
+        f"SELECT max(seq) FROM {JOURNAL} WHERE gen = ? AND type = 'release' AND right IN (?, '*')", gen, right
+    )
+    return int(found[0] or 0) if found else 0

@@ -30,6 +30,7 @@ from kiosk.rights import (
     held_epochs,
     release,
     release_forgotten,
+    release_seq,
     take_in,
 )
 from kiosk.stock_records import receive
@@ -193,7 +194,7 @@ class SyncEngine:
         self._set_aside.told()
         self._compare_journals(answer, acked_before)
         self.word.success(current=bool(cursor) and not answer.changes_waiting)
-        self._take(answer)
+        self._take(answer, acked_before)
         if not answer.grants_more:
             forget_asked(self.ledger, begun_ms)
         if answer.report_wanted:
@@ -205,17 +206,18 @@ class SyncEngine:
 
         Raises CentralFault as ``poll`` does.
         """
-        self._compare_journals(answer, self.ledger.acked(self.identity.gen))
-        self._take(answer)
+        acked = self.ledger.acked(self.identity.gen)
+        self._compare_journals(answer, acked)
+        self._take(answer, acked)
 
-    def _take(self, answer: PollAnswer) -> None:
+    def _take(self, answer: PollAnswer, acked_before: int) -> None:
         freezing.thaw(self.ledger)
         orders.obey(self, answer.order)
         if self._is_salvaged():
             # What is granted to this generation goes in doubt with the next enrolment; it is not asked again.
             self.ledger.set_meta(grant_rev=str(answer.grant_rev))
         elif answer.grants or answer.grants_reset:
-            self._take_grants(answer)
+            self._take_grants(answer, acked_before)
 
     def _cursor(self) -> str:
         """Where this kiosk's data ends; empty without a cache, or with a damaged one."""
@@ -246,7 +248,7 @@ class SyncEngine:
                     forget_acknowledged(self.ledger, older, 0)
             self.ledger.set_meta(incarnation=str(answer.incarnation))
 
-    def _take_grants(self, answer: PollAnswer) -> None:
+    def _take_grants(self, answer: PollAnswer, acked_before: int) -> None:
         keyset = self._keyset()
         opened: list[tuple[Grant, bytes]] = []
         for data in answer.grants:
@@ -263,6 +265,12 @@ class SyncEngine:
         for (grant, data), outcome in zip(opened, outcomes, strict=True):
             if outcome is GrantOutcome.TAKEN_IN:
                 self._orphans.expect()
+            elif (
+                outcome is GrantOutcome.RELEASED
+                and release_seq(self.ledger, grant.right, identity.gen) > acked_before
+            ):
+                # Central answered before it had the release: they crossed on their way.
+                log.info("grant of %s was given back already", grant.right)
             elif outcome is not GrantOutcome.SAME:
                 log.warning("grant of %s not taken in: %s", grant.right, outcome)
                 self._set_aside.note_once(f"grant_{outcome}", data)

@@ -247,6 +247,33 @@ def test_one_grant_that_cannot_be_believed_holds_up_no_other(
     assert (world.ledger.meta("grant_rev"), len(caplog.records)) == ("3", 2)
 
 
+@pytest.mark.expects_log("not taken in: released")
+def test_a_grant_that_crosses_its_release_is_no_fault_and_a_replayed_one_is(
+    world: World, central: FakeCentral, engine: SyncEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    central.give(world.grant())
+    engine.sync_now()
+    central.recalls = [RICE]
+    engine.answer_recalls(engine.poll(0.0))
+    central.recalls = []
+    with caplog.at_level(logging.INFO, logger="sync.engine"):
+        for _ in range(2):  # central still grants what it does not know to be given back
+            engine.ledger.set_meta(grant_rev="0")
+            engine.poll(0.0)
+        assert [one.levelname for one in caplog.records] == ["INFO", "INFO"]
+        engine.push_all()
+        caplog.clear()
+        for _ in range(2):
+            engine.ledger.set_meta(grant_rev="0")
+            engine.poll(0.0)
+        assert [one.levelname for one in caplog.records] == ["WARNING", "WARNING"]
+    engine.poll(0.0)
+    assert [poll.health.get("refused") for poll in central.polls][-5:] == [
+        None, None, None, ["grant_released"], None,
+    ]  # fmt: skip
+    assert not engine.ledger.right(RICE).held  # type: ignore[union-attr]
+
+
 def test_a_recall_is_answered_by_a_release_once(
     world: World, central: FakeCentral, engine: SyncEngine
 ) -> None:
