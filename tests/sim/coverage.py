@@ -6,7 +6,7 @@ from collections import Counter as Tally
 from typing import Final
 
 CI_SEEDS: Final = 600
-"""How many seeds every change is tried with; more of them only make the counts below larger."""
+"""The seeds over which the counts below are taken; CI runs some more that only have to hold."""
 AT_LEAST: Final = {
     "handed_out": 300,
     "handed_out_offline": 40,

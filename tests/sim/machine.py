@@ -20,6 +20,7 @@ from kiosk.values import CardRead, OfficerSession
 from sync.engine import SyncEngine
 from sync.enrolling import enrol
 from sync.kiosk_end import CentralAddress, make_client, make_engine
+from sync.patience import Patience
 from sync.rights_source import CentralRights
 from tests.sim.city import SUPERVISOR
 from tests.sim.clocks import MachineClock
@@ -48,29 +49,29 @@ class Outcome(Generic[T]):
 class StepwiseRights(CentralRights):
     """The product's source of rights; the simulator says when its worker gets to work."""
 
-    jobs: list[tuple[Callable[[], Any], Future[Any]]]
+    jobs: list[tuple[Callable[[], Any], Patience, Future[Any]]]
 
     def acquire(self, rights: list[str]) -> Words:
         """Queues the question."""
-        return self._queued(lambda: self._ask(rights))
+        return self._queued(lambda: self._ask(rights), self._rights_patience)
 
     def look_up(self, read: CardRead, card_no: str) -> Future[LookupWord]:
         """Queues the question."""
-        return self._queued(lambda: self._look_up(read, card_no))
+        return self._queued(lambda: self._look_up(read, card_no), self._lookup_patience)
 
-    def _queued(self, ask: Callable[[], Any]) -> Future[Any]:
+    def _queued(self, ask: Callable[[], Any], patience: Patience) -> Future[Any]:
         word: Future[Any] = Future()
         if not hasattr(self, "jobs"):
             self.jobs = []
-        self.jobs.append((ask, word))
+        self.jobs.append((ask, patience, word))
         return word
 
     def work(self) -> bool:
         """Asks the oldest question; False if there is none."""
         if not getattr(self, "jobs", []):
             return False
-        ask, word = self.jobs.pop(0)
-        self._answer_with(ask, word, threading.Timer(0, print))
+        ask, patience, word = self.jobs.pop(0)
+        self._answer_with(ask, patience, word, threading.Timer(0, print))
         return True
 
     def run_out_of_time(self, words: Future[Any]) -> None:

@@ -145,9 +145,9 @@ def _pool(jobs: int) -> Iterator[Pool]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def run_many(first: int, count: int, jobs: int) -> Iterator[Result]:
+def run_many(first: int, count: int, jobs: int, chunk: int = CHUNK) -> Iterator[Result]:
     """Runs seeds on processes of their own; answers what each chunk did."""
-    chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
+    chunks = [range(at, min(at + chunk, first + count)) for at in range(first, first + count, chunk)]
     with _pool(jobs) as pool:
         yield from pool.imap_unordered(_work, chunks)
 

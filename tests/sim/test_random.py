@@ -20,7 +20,10 @@ from tests.sim.template import Templates
 
 pytestmark = pytest.mark.expects_log()
 ROOT: Final = Path(__file__).resolve().parents[2]
-SOAK_SEEDS: Final = 20_000
+SOAK_SEEDS: Final = 5_000
+PART: Final = 300
+PARTS: Final = 6
+"""So many tests of so many seeds more: each ends well within the time that one test may take."""
 
 
 def test_seeds_hold_and_everything_happens() -> None:
@@ -29,6 +32,13 @@ def test_seeds_hold_and_everything_happens() -> None:
         total += result
     assert not total.broken, f"see `python -m tests.sim.run --seed N`: {total.broken}"
     assert not too_rare(total.tally), "of how many: how often, how often at least"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_more_seeds_hold(part: int) -> None:
+    (total,) = run_many(CI_SEEDS + part * PART, PART, jobs=1, chunk=PART)
+    assert total.runs == PART
+    assert not total.broken, f"see `python -m tests.sim.run --seed N`: {total.broken}"
 
 
 @pytest.mark.soak
