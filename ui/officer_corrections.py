@@ -80,7 +80,9 @@ class OfficerCorrections(QObject):
         if session is None or self._desk.is_recording or not self._day.has_waiting():
             return
         if moved or status.online:
-            self._desk.worker.ask(lambda counter: counter.today(session), self._day_loaded, self._not_followed)
+            self._desk.worker.ask(
+                lambda counter: counter.today(session), self._day_loaded, self._not_followed
+            )
 
     def reload_unshown(self) -> None:
         """Read again which pickups to ask about."""
