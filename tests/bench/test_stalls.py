@@ -30,16 +30,17 @@ def test_a_stall_is_taken_off(
 
 def test_a_sleeper_that_was_stopped_tells_a_stall() -> None:
     with watched_stalls() as stalls:
-        sleeper = _napping()
+        sleeper = _on_its_core()
+        _wait_for_naps(sleeper)
         os.kill(sleeper, signal.SIGSTOP)
         threading.Event().wait(0.2)
         os.kill(sleeper, signal.SIGCONT)
-        threading.Event().wait(0.1)
+        _wait_for_naps(sleeper)
     assert any(until - since > 0.15 for since, until in stalls)
 
 
-def _napping() -> int:
-    """A child that watches: its command line ends with its core, where it is as soon as it naps."""
+def _on_its_core() -> int:
+    """A child that watches: its command line ends with its core, to which it keeps once it watches."""
     for _ in range(1000):
         for children in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
             for child in map(int, children.read_text(encoding="ascii").split()):
@@ -48,3 +49,16 @@ def _napping() -> int:
                     return child
         threading.Event().wait(0.02)
     raise AssertionError("no child watches")
+
+
+def _wait_for_naps(pid: int) -> None:
+    """Until it went to sleep by itself some times more (proc_pid_status(5))."""
+    before = _naps(pid)
+    while _naps(pid) < before + 5:
+        threading.Event().wait(0.01)
+
+
+def _naps(pid: int) -> int:
+    """How often it went to sleep by itself (proc_pid_status(5))."""
+    told = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(told.split("\nvoluntary_ctxt_switches:")[1].split()[0])

@@ -269,7 +269,8 @@ class World:
         answer = PollAnswer(
             changes_waiting=False, grants=[grant], grant_rev=rev, time_ms=0, incarnation=1, acked_seq=0
         )
-        outcome = machine.attempt("sync", lambda: engine._take_grants(answer))
+        acked = engine.ledger.acked(engine.identity.gen)
+        outcome = machine.attempt("sync", lambda: engine._take_grants(answer, acked))
         self.judge(outcome.fault)
         invariants.epochs_only_rise(machine, before)
         self.note("replayed")
