@@ -36,7 +36,7 @@ bench: ## measure speed and memory
 
 soak: ## the long tests with full counts
 	deploy/setup.sh test
-	$(BIN)/python -m pytest tests -m soak -o faulthandler_timeout=7200
+	$(BIN)/python -m pytest tests -m soak -rP -o faulthandler_timeout=7200
 
 sim: ## random schedules on kiosks and central, SEEDS=20000 of them
 	deploy/setup.sh test
