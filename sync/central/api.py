@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -47,9 +47,11 @@ from sync.wire import (
 )
 
 JSON: Final = "application/json"
-ERRORS: Final[dict[int | str, dict[str, object]]] = {
-    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 408, 410, 411, 413, 416, 422, 429, 503)
-}
+_LIKE_400: Final = {"content": {JSON: {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}}
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {400: {"model": ErrorAnswer}} | dict.fromkeys(
+    (401, 403, 404, 408, 410, 411, 413, 416, 422, 429, 503), _LIKE_400
+)
+"""The same body for each; the model is named once, since every naming is built anew for every route."""
 
 BucketName = Annotated[str, Path(pattern=r"^[a-z][0-9a-z]{0,23}$")]
 SnapshotGen = Annotated[int, Path(ge=0, lt=2**53)]

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy import Connection, Dialect, Table
 
 _TOGETHER: Final = 50
-_POSTGRESQL: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -91,6 +89,13 @@ def update_rows(
     connection.exec_driver_sql(_update_sql(table, names, tuple(keys), 0), columns)
 
 
+@cache
+def _postgresql() -> Dialect:
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    return PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+
 @lru_cache(maxsize=64)
 def _select_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], is_sqlite: bool) -> str:
     # One statement whatever the number of keys: it is compiled once.
@@ -101,7 +106,7 @@ def _select_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], is_
     if not same:
         return f"{where} = ANY(%s)"
     # Each key is looked up for itself, whatever PostgreSQL believes of a table that has just grown.
-    listed = f"unnest(%s::{table.c[keys[-1]].type.compile(_POSTGRESQL)}[]) AS wanted(sought)"
+    listed = f"unnest(%s::{table.c[keys[-1]].type.compile(_postgresql())}[]) AS wanted(sought)"
     return f"SELECT found.* FROM {listed}, LATERAL ({where} = wanted.sought OFFSET 0) AS found"
 
 
@@ -124,7 +129,7 @@ def _update_sql(table: Table, names: tuple[str, ...], keys: tuple[str, ...], cou
     if count:
         rows = f"WITH new({_quoted(names)}) AS (VALUES {_marks(len(names), count)})"
         return f'{rows} UPDATE "{table.name}" SET {values} FROM new WHERE {same}'
-    arrays = ", ".join(f"%b::{table.c[name].type.compile(_POSTGRESQL)}[]" for name in names)
+    arrays = ", ".join(f"%b::{table.c[name].type.compile(_postgresql())}[]" for name in names)
     return f'UPDATE "{table.name}" SET {values} FROM unnest({arrays}) AS new({_quoted(names)}) WHERE {same}'
 
 

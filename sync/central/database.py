@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
-import psycopg
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -46,6 +45,7 @@ class Database:
             event.listen(self.engine, "connect", _set_pragmas)
         else:
             self.engine = create_engine(parsed, isolation_level="SERIALIZABLE", pool_pre_ping=True, **pool)
+        self._raised, self._lost = _faults(self.is_sqlite)
         self._after_write: list[Callable[[], None]] = []
         self._turns = Turns()
 
@@ -66,7 +66,7 @@ class Database:
         try:
             with self.transaction("BEGIN", writes=False) as connection:
                 yield connection
-        except (OperationalError, psycopg.OperationalError) as fault:
+        except self._lost as fault:
             raise _unavailable(fault.orig if isinstance(fault, OperationalError) else fault) from fault
 
     def write(self, work: Callable[[Connection], T], *, quiet: bool = False, in_turn: bool = False) -> T:
@@ -87,10 +87,10 @@ class Database:
                     result = work(connection)
             except NoTurn as fault:
                 raise EnvironmentFault("database_busy", f"no turn within {GIVE_UP_S:.0f} s") from fault
-            except (DBAPIError, psycopg.Error) as fault:
+            except self._raised as fault:
                 original = fault.orig if isinstance(fault, DBAPIError) else fault
                 if not _passing(original):
-                    if isinstance(fault, OperationalError | psycopg.OperationalError):
+                    if isinstance(fault, self._lost):
                         raise _unavailable(original) from fault
                     raise
                 if time.monotonic() >= give_up:
@@ -120,6 +120,18 @@ class Database:
                 connection.rollback()
                 raise
             connection.commit()
+
+
+def _faults(is_sqlite: bool) -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:
+    """What statements raise, and what of it says that the database is lost or cannot write.
+
+    ``bulk`` talks to PostgreSQL's driver itself, which is loaded only where it is used.
+    """
+    if is_sqlite:
+        return (DBAPIError,), (OperationalError,)
+    import psycopg
+
+    return (DBAPIError, psycopg.Error), (OperationalError, psycopg.OperationalError)
 
 
 def _set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:
