@@ -12,6 +12,7 @@ import secrets
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from kiosk.clock import Clock, unix_ms
 from kiosk.errors import EnvironmentFault
@@ -20,6 +21,10 @@ STATE_FILE = "sync.json"
 MAX_DRIFT_MS = 10 * 60 * 1000
 FRESH_MS = 90_000
 """A state older than this says nothing about now: a poll of 60 s at most, and some room."""
+GOOD: Final = "+"
+FAILED: Final = "-"
+WINDOW: Final = 3
+"""So many results of late decide whether central counts as reached."""
 _MAX_MS = 253_402_300_799_000
 
 
@@ -28,6 +33,7 @@ class SyncState:
     """Times are Unix or boot milliseconds; 0 is never."""
 
     online: bool = False
+    """By ``is_reached`` of the last results."""
     last_success_ms: int = 0
     """When central last answered."""
     current_ms: int = 0
@@ -38,6 +44,8 @@ class SyncState:
     boot_id: str = ""
     fault: str = ""
     """Code of the last failure; empty while all is well."""
+    recent: str = ""
+    """The last results, the newest last: GOOD or FAILED each."""
 
 
 def load(home: Path) -> SyncState:
@@ -49,7 +57,8 @@ def load(home: Path) -> SyncState:
         return SyncState()
     sound = (
         isinstance(values["online"], bool)
-        and all(isinstance(values[name], str) for name in ("boot_id", "fault"))
+        and all(isinstance(values[name], str) for name in ("boot_id", "fault", "recent"))
+        and len(values["recent"]) <= WINDOW
         and all(
             type(value) is int and 0 <= value <= _MAX_MS
             for name, value in values.items()
@@ -57,6 +66,20 @@ def load(home: Path) -> SyncState:
         )
     )
     return SyncState(**values) if sound else SyncState()
+
+
+def with_result(recent: str, result: str) -> str:
+    """The last results with one more."""
+    return (recent + result)[-WINDOW:]
+
+
+def is_reached(recent: str) -> bool:
+    """True if central answered last, or most times of late.
+
+    One exchange that fails among good ones makes nobody wait for the network, and one that succeeds is enough
+    to be served again.
+    """
+    return recent.endswith(GOOD) or 2 * recent.count(GOOD) > len(recent)
 
 
 def save(home: Path, state: SyncState) -> None:

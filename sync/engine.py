@@ -25,6 +25,7 @@ from kiosk.grant import Grant, digest_of, open_fresh_grant
 from kiosk.journal import Identity, Journal
 from kiosk.keyset import MAX_UNIX, KeySet
 from kiosk.ledger import Ledger
+from kiosk.release import installed_release
 from kiosk.rights import (
     GrantOutcome,
     held_epochs,
@@ -183,6 +184,7 @@ class SyncEngine:
         answer = self.client.poll(
             PollRequest(
                 gen=gen,
+                versions={"kmc": installed_release()},
                 queue=self.ledger.waiting(),
                 highest_grant_rev=int(self.ledger.meta("grant_rev", "0")),
                 grants_digest=digest_of(held_epochs(self.ledger, gen)),

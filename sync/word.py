@@ -32,12 +32,13 @@ class Word:
 
     def success(self, *, current: bool = False) -> None:
         """Central answered, with its signed time; ``current``: nothing is waiting there."""
-        time = self._central_time()
+        time, before = self._central_time(), sync_state.load(self._home)
         mono_ms, now_ms = self._clock.monotonic_ms(), unix_ms(self._clock.now())
         state = SyncState(
             online=True,
+            recent=sync_state.with_result(before.recent, sync_state.GOOD),
             last_success_ms=now_ms,
-            current_ms=now_ms if current else sync_state.load(self._home).current_ms,
+            current_ms=now_ms if current else before.current_ms,
             checked_mono_ms=mono_ms,
             central_ms=time.time_ms if time else 0,
             central_mono_ms=time.mono_ms if time else 0,
@@ -49,10 +50,17 @@ class Word:
             note_heard(self._ledger, heard_ms)
 
     def failure(self, fault: CentralFault) -> None:
-        """Central did not answer, or not well; its time stays known."""
+        """Central did not answer, or not well; its time stays known, and online is what most results say."""
         before = sync_state.load(self._home)
-        mono_ms = self._clock.monotonic_ms()
-        sync_state.save(self._home, replace(before, online=False, checked_mono_ms=mono_ms, fault=fault.code))
+        recent = sync_state.with_result(before.recent, sync_state.FAILED)
+        state = replace(
+            before,
+            online=sync_state.is_reached(recent),
+            recent=recent,
+            checked_mono_ms=self._clock.monotonic_ms(),
+            fault=fault.code,
+        )
+        sync_state.save(self._home, state)
 
 
 class SetAside:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from kiosk.enrolment import make_ticket
 from kiosk.errors import OfficerFault
-from sync.central import key_admin, rights
+from sync.central import key_admin, kiosk_health, rights
 from sync.central.feed import FeedChanges
 from sync.central.models import kiosk, kiosk_gen, kiosk_order, point, ticket
 from sync.central.right_rows import FROZEN, NEW, REVOKED
@@ -152,6 +152,7 @@ def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[st
             kiosk.c.gen,
             kiosk.c.frozen_why,
             kiosk.c.seen_at,
+            kiosk.c.health,
             kiosk_gen.c.acked_seq,
             kiosk_order.c.what.label("ordered"),
             kiosk_order.c.done.label("order_done"),
@@ -166,4 +167,5 @@ def listed(central: Central, after: str = "", limit: int = PAGE) -> list[dict[st
         .limit(limit)
     )
     with central.database.read() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [row | kiosk_health.told(row.pop("health")) for row in rows]

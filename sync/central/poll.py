@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from sync.central import (
     changes,
     following,
     key_renewal,
+    kiosk_health,
     kiosk_orders,
     orders,
     placement,
@@ -43,6 +43,7 @@ WAKE_S: Final = 1.0
 _STATE_OF: Final = select(kiosk.c.state, kiosk.c.gen, kiosk.c.point_id, kiosk.c.frozen_why).where(
     kiosk.c.id == bindparam("of_kiosk")
 )
+_HEALTH_OF: Final = select(kiosk.c.health).where(kiosk.c.id == bindparam("of_kiosk"))
 
 logger = logging.getLogger(__name__)
 
@@ -165,12 +166,12 @@ def current_point(connection: Connection, kiosk_id: str, gen: int, *, even_froze
 
 def note_seen(central: Central, kiosk_id: str, request: PollRequest) -> None:
     """Keeps when a kiosk was heard of, and how it is."""
-    health = json.dumps({"queue": request.queue, "versions": request.versions, "health": request.health})
-    seen = update(kiosk).where(kiosk.c.id == kiosk_id)
-    seen = seen.values(seen_at=central.now(), health=health.replace("\\u0000", ""))
 
     def work(connection: Connection) -> None:
-        connection.execute(seen)
+        before = connection.execute(_HEALTH_OF, {"of_kiosk": kiosk_id}).scalar()
+        health = kiosk_health.after(before, request, central.now())
+        seen = update(kiosk).where(kiosk.c.id == kiosk_id)
+        connection.execute(seen.values(seen_at=central.now(), health=health))
         if request.health:
             kiosk_orders.note_health(connection, kiosk_id, request.gen, request.health, central.now())
 

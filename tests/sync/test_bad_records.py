@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from kiosk import cose
 from kiosk.journal_format import Record, encode, record_hash, sign_record
+from sync.central import kiosk_rows
 from sync.central.models import journal
 from sync.central.state import Central
-from tests.sync.central_side import RICE, PlainKiosk
+from tests.sync.central_side import RICE, START, Clock, PlainKiosk
 
 pytestmark = pytest.mark.anyio
 
@@ -158,6 +159,26 @@ async def test_a_kiosk_may_say_anything_of_its_health(keeper: PlainKiosk) -> Non
         response = await keeper.send("POST", "/v1/poll", {"gen": 1, "health": health})
         assert response.status_code in (200, 422), response.text
         assert (await keeper.poll()).order == ""
+
+
+async def test_what_a_kiosk_refused_is_told_once_and_stays_to_be_read(
+    central: Central, keeper: PlainKiosk, clock: Clock
+) -> None:
+    """Heartbeats without it do not take it away; what is no code is not kept, nor more than a screenful."""
+    first = ["grant_refused", "feed_row_refused", "No Code", 7]
+    await keeper.poll(health={"refused": first}, versions={"kmc": "1"})
+    clock.now += 60
+    await keeper.poll(health={"refused": ["grant_refused"]}, queue=3)
+    clock.now += 60
+    await keeper.poll(health={"refused": "keyset_refused"})
+    row = kiosk_rows.listed(central)[0]
+    refused = {"feed_row_refused": START, "grant_refused": START + 60}
+    assert (row["id"], row["queue"], row["versions"], row["refused"]) == ("AAA1", 0, {"kmc": "1"}, refused)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    await keeper.poll(health={"refused": [f"code_{a}{b}" for a in "ab" for b in letters]})
+    row = kiosk_rows.listed(central)[0]
+    assert list(row["refused"]) == [f"code_{a}{b}" for a in "ab" for b in letters][-32:]
+    assert kiosk_rows.listed(central)[1]["refused"] == {}
 
 
 async def test_what_a_kiosk_says_cannot_undo_an_order(central: Central, keeper: PlainKiosk) -> None:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -524,6 +525,29 @@ def test_data_is_not_called_current_while_changes_wait(
     engine.fetch_changes()
     engine.poll(0.0)
     assert sync_state.load(world.path).current_ms > 0
+
+
+def test_a_poll_names_the_release_that_runs(central: FakeCentral, engine: SyncEngine) -> None:
+    engine.poll(0.0)
+    assert central.polls[-1].versions == {"kmc": metadata.version("kmc-kiosk")}
+
+
+def test_online_is_what_most_of_the_last_results_say(
+    world: World, central: FakeCentral, engine: SyncEngine
+) -> None:
+    """A single failure among good exchanges changes nothing; the first good one after an outage is enough."""
+    seen = []
+    for good in (True, True, False, True, False, False, False, True, False):
+        central.fault = None if good else CentralFault("central_unreachable", "away")
+        try:
+            engine.poll(0.0)
+        except CentralFault as fault:
+            engine.heed(fault)
+        state = sync_state.load(world.path)
+        assert state.online is sync_state.is_online(state, world.clock)
+        assert bool(state.fault) is not good
+        seen.append(state.online)
+    assert seen == [True, True, True, True, False, False, False, True, False]
 
 
 def test_two_threads_leave_word_at_once(world: World) -> None:
