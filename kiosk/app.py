@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import logging
@@ -24,6 +23,7 @@ from kiosk import enrolment
 from kiosk.chip_proof import Challenges
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
 from kiosk.first_read import FirstRead
+from kiosk.one_at_a_time import OneAtATime
 from kiosk.scanner_keys import ScannerKeys
 from kiosk.values import CardRead, Medium, Mode
 from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
@@ -230,27 +230,6 @@ def _reader_environment(loaded: Loaded) -> dict[str, str]:
     given = _environment(loaded)
     given.pop("CREDENTIALS_DIRECTORY", None)
     return given
-
-
-class OneAtATime:
-    """A lock that keeps two kiosk windows off one data folder."""
-
-    def __init__(self, home: Path) -> None:
-        self._path = home / "kiosk.lock"
-
-    def __enter__(self) -> None:
-        try:
-            self._file = self._path.open("a")
-        except OSError as error:
-            raise EnvironmentFault("data_folder_read_only", f"{self._path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise EnvironmentFault("already_running", "a kiosk window runs on this data folder") from None
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 def notice_of(source: str, event: ReaderEvent) -> Any:

@@ -28,11 +28,10 @@ from kiosk import (
 from kiosk.command_line import Command, make_parser
 from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
 from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
-from kiosk.technician_commands import ask_at_terminal, choose, how_to_test, say_to_person
-from kiosk.technician_commands import write as write_settings
+from kiosk.technician_commands import say_to_person
 
 if TYPE_CHECKING:
-    from drivers.reader import ReaderConnection
+    from drivers.doctor.chosen import Chosen
     from kiosk.clock import Clock
     from kiosk.counter import Counter
     from kiosk.home import Home
@@ -264,11 +263,16 @@ def run_config_show(arguments: argparse.Namespace) -> int:
 
 
 def run_devices(arguments: argparse.Namespace) -> int:
-    """``devices``."""
-    from drivers.doctor.listing import as_text, list_devices
+    """``devices``; of a demonstration its virtual readers too."""
+    from drivers.doctor.listing import Listed, as_text, list_devices
     from drivers.doctor.machine import Machine, account
+    from kiosk.virtual_readers import running_device
 
     found = list_devices(Machine(), account())
+    for kind, what in (("nfc", "nfc"), ("qr", "camera")):
+        path = running_device(home_folder(), kind)
+        if path:
+            found.append(Listed(what, path, "virtual", path, {"readers.virtual": "auto"}))
     return tell(arguments, {"devices": [one.as_json() for one in found]}, as_text(found))
 
 
@@ -276,18 +280,21 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     """``doctor``: exit 1 if something fails."""
     from drivers.doctor import hardware, report
     from drivers.doctor.machine import Machine, account
-    from drivers.doctor.system_setup import apply, wanted
-    from kiosk import examination
+    from kiosk import examination, reader_scores
     from kiosk.clock import SystemClock
     from sync.examination import examine as examine_central
 
     machine, user, clock = Machine(), account(arguments.user), SystemClock()
     if arguments.fix:
-        for line in apply(machine, wanted(machine, user.name)):
-            say_to_person(f"done: {line}")
+        try:
+            for line in set_up_system(arguments.user):
+                say_to_person(f"done: {line}")
+        except EnvironmentFault as fault:  # what could not be mended is among the findings
+            say_to_person(f"{fault.code}: {fault.message}")
     findings = [
         *examination.examine_settings(),
-        *hardware.examine(machine, user, look=not arguments.no_picture),
+        *hardware.examine(machine, user, look=not arguments.no_picture, settings=_chosen_readers()),
+        *reader_scores.examine(home_folder()),
         *examination.examine(home_folder(), clock),
         examination.examine_sound(),
         examination.examine_printer(),
@@ -298,61 +305,105 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     return 1 if "code" in answer else 0
 
 
+def set_up_system(user: str) -> list[str]:
+    """What was done to the system for that user; else for the one who typed sudo, or this one.
+
+    Raises EnvironmentFault; with ``root_needed`` a person was told what to type instead.
+    """
+    from drivers.doctor.machine import Machine, account
+    from drivers.doctor.system_setup import apply, wanted
+
+    machine = Machine()
+    changes = wanted(machine, account(user or os.environ.get("SUDO_USER", "")).name)
+    try:
+        return apply(machine, changes)
+    except EnvironmentFault as fault:
+        if fault.code == "root_needed":
+            say_to_person("Only root may write these. Type as root, or have it done by somebody who may:\n")
+            for line in fault.detail["commands"]:
+                say_to_person(line)
+            say_to_person("")
+        raise
+
+
 def run_setup(arguments: argparse.Namespace) -> int:
     """``setup`` and ``setup --system``."""
     from drivers.doctor.listing import as_toml, list_devices
     from drivers.doctor.machine import Machine, account
-    from drivers.doctor.system_setup import apply, wanted
+    from kiosk import setup_dialogue
 
-    machine, user = Machine(), account(arguments.user)
     if arguments.system:
-        done = apply(machine, wanted(machine, user.name))
+        done = set_up_system(arguments.user)
         return tell(arguments, {"done": done}, "\n".join(done) or "Nothing was missing.")
     loaded = settings_or_fault()
-    ask = None if arguments.yes else ask_at_terminal
-    chosen = choose([one.as_json() for one in list_devices(machine, user)], ask)
+
+    def attempt(kind: str, device: str) -> str:
+        try:
+            return str(measure_and_keep(loaded, kind, device).get("message", ""))
+        except EnvironmentFault as fault:
+            return f"{fault.code}: {fault.message}"
+
+    ask = None if arguments.yes else setup_dialogue.ask_at_terminal
+    chosen = setup_dialogue.choose(
+        [one.as_json() for one in list_devices(Machine(), account(arguments.user))], ask, attempt
+    )
+    if not chosen:
+        fix = "plug one in and try again; kmc-kiosk doctor looks closer"
+        raise EnvironmentFault(
+            "nothing_found", f"nothing that reads cards or codes was chosen: {fix}", fix=fix
+        )
     say_to_person(as_toml(chosen))
-    if ask is not None and ask(f"Write this to {loaded.file}? y or n [y] ").strip().lower() not in (
-        "",
-        "y",
-        "yes",
-    ):
+    if ask and not setup_dialogue.says_yes(ask, f"Write this to {loaded.file}? y or n [y] ", True):
         raise OfficerFault("not_written", "nothing was written")
-    write_settings(loaded.file, chosen)
+    setup_dialogue.write(loaded.file, chosen)
     answer = {"file": str(loaded.file), "settings": chosen}
-    return tell(arguments, answer, "Written. " + how_to_test(chosen))
+    return tell(arguments, answer, "Written. " + setup_dialogue.how_to_test(chosen))
 
 
 def run_test(arguments: argparse.Namespace) -> int:
     """``test nfc``, ``test qr`` and ``test scanner``: exit 1 for any verdict but ``good`` and ``slow``."""
-    from drivers.doctor.opening import open_reader
-    from drivers.doctor.taps import WORDS, measure
-    from drivers.makes import is_scanner
-
     loaded = settings_or_fault()
     device = device_to_test(loaded, arguments.kind, arguments.device)
-    what = "scanner" if arguments.kind != "nfc" and is_scanner(device) else arguments.kind
-    options = {} if what == "nfc" else options_of_qr(loaded, device)
-    with open_reader(arguments.kind, device, **options) as connection:
-        score = measure(
-            connection,
-            say_to_person,
-            words=WORDS[what],
-            meanwhile=_meter(connection) if what == "qr" else lambda: None,
-            taps=arguments.taps,
-            timeout_s=arguments.timeout,
+    try:
+        answer = measure_and_keep(
+            loaded, arguments.kind, device, arguments.taps, arguments.timeout, arguments.two_cards
         )
-    answer = {"device": device} | score.as_json()
-    if score.verdict in ("unsure", "bad"):
-        answer |= {"code": f"reader_{score.verdict}", "message": score.message}
-    say(arguments, answer, score.as_text())
+    except EnvironmentFault as fault:
+        say_to_person(str(fault.detail.get("fix", "kmc-kiosk doctor looks closer")))
+        raise
+    say(arguments, {key: value for key, value in answer.items() if key != "text"}, answer["text"])
     return 1 if "code" in answer else 0
 
 
-def _meter(connection: ReaderConnection) -> Callable[[], None]:
-    from drivers.doctor.decode_meter import meter_for  # OpenCV is loaded for cameras only
+def measure_and_keep(
+    loaded: Loaded, kind: str, device: str, taps: int = 10, timeout_s: float = 60.0, two_cards: bool = False
+) -> dict[str, Any]:
+    """Takes taps on a reader and keeps the score for the doctor; the answer of ``test``, with its ``text``.
 
-    return meter_for(connection, lambda line: say_to_person(f"    {line}"))
+    Raises EnvironmentFault as opening the reader does, ``tap_timeout``.
+    """
+    from drivers.doctor.opening import take_taps
+    from kiosk import reader_scores
+    from kiosk.clock import SystemClock
+
+    options = {} if kind == "nfc" else options_of_qr(loaded, device)
+    path, score = take_taps(
+        "nfc" if kind == "nfc" else "scanner" if kind == "scanner" else "qr",
+        device,
+        say_to_person,
+        taps=taps,
+        timeout_s=timeout_s,
+        two_cards=two_cards,
+        **options,
+    )
+    answer = {"device": path} | score.as_json()
+    if score.verdict in ("unsure", "bad"):
+        answer |= {"code": f"reader_{score.verdict}", "message": score.message}
+    try:
+        reader_scores.keep(loaded.home, kind, answer, SystemClock().now())
+    except EnvironmentFault as fault:
+        say_to_person(f"the doctor will not know of this: {fault.message}")
+    return answer | {"text": score.as_text()}
 
 
 def run_tap(arguments: argparse.Namespace) -> int:
@@ -432,6 +483,31 @@ def options_of_qr(loaded: Loaded, device: str) -> dict[str, Any]:
     from drivers.camera_controls import CameraControls
 
     return {"controls": CameraControls(camera.exposure_ms, camera.focus)}
+
+
+def _chosen_readers() -> Chosen:
+    """What the settings say of readers; as if nothing were set while they are wrong."""
+    from drivers.doctor.chosen import Chosen
+    from kiosk.app import virtual_allowed
+    from kiosk.one_at_a_time import is_running
+    from kiosk.virtual_readers import running_device
+
+    try:
+        loaded = settings_or_fault()
+        virtual = virtual_allowed(loaded) and bool(running_device(loaded.home, "nfc"))
+    except KioskError:  # the doctor tells of it by its own check
+        return Chosen()
+    readers = loaded.settings.readers
+    return Chosen(
+        nfc=readers.nfc.devices,
+        nfc_enabled=readers.nfc.enabled,
+        camera=readers.qr.source,
+        camera_enabled=readers.qr.enabled,
+        scanner=readers.scanner.device,
+        prefix=readers.scanner.prefix,
+        open_them=not is_running(loaded.home),
+        virtual=virtual,
+    )
 
 
 def _way_to_central() -> CentralAddress:

@@ -121,6 +121,11 @@ def _of_fault(check: str, folder: Path, fault: KioskError) -> Finding:
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        seen = "the data folder is not there yet: KMC_HOME names another, or the kiosk was never enrolled"
+        fix = f"sudo install -d -m 0700 -o USER {folder}; then kmc-kiosk enrol TICKET --central URL"
+        yield Finding("disk", CheckStatus.BAD, str(folder), seen, fix)
+        return
     free = shutil.disk_usage(folder).free
     seen = f"{free / 1024**2:.0f} MB free"
     status = CheckStatus.BAD if free < LEAST_DISK else CheckStatus.GOOD

@@ -3,25 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from config.mistakes import SettingsFault
-from config.save import set_key
-from kiosk.errors import EnvironmentFault
-
 KINDS: Final = ("nfc", "qr", "scanner")
-
-_NAMES: Final = {"nfc": "NFC reader", "camera": "camera", "scanner": "hand-held scanner"}
-_SECTIONS: Final = {"nfc": "readers.nfc.", "camera": "readers.qr.", "scanner": "readers.scanner."}
-_ENABLED: Final = {
-    "nfc": "readers.nfc.enabled",
-    "camera": "readers.qr.enabled",
-}
-
-Ask = Callable[[str], str]
-"""Asks a person; answers what was typed."""
 
 
 def add_words(add: Any) -> None:
@@ -37,7 +21,7 @@ def add_words(add: Any) -> None:
     setting.add_argument("--yes", action="store_true", help="ask nothing: take the first of each kind")
     setting.add_argument("--system", action="store_true", help="udev rules and module blacklist instead")
     setting.add_argument(
-        "--user", default="", help="with --system: the user that the kiosk runs as; else you"
+        "--user", default="", help="with --system: the user that the kiosk runs as; else you, also by sudo"
     )
     add.group("test", "ten taps on a reader: how many were read, how fast")
     for kind, what, device in (
@@ -58,78 +42,9 @@ def add_words(add: Any) -> None:
         testing.add_argument("--device", default="", help=device)
         testing.add_argument("--taps", type=int, default=10, metavar="N")
         testing.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for the next tap")
-
-
-def choose(devices: Sequence[Mapping[str, Any]], ask: Ask | None) -> dict[str, str]:
-    """What to set, by key, after asking which of the devices to use; the first of each kind without ``ask``.
-
-    ``devices`` are the documents of ``devices --json``. Where there are NFC readers or cameras and none is
-    chosen, that kind is switched off; where there are none its settings stay.
-    """
-    chosen: dict[str, str] = {}
-    for what, section in _SECTIONS.items():
-        # A keyboard or a serial line is a reader only if a person says so.
-        kinds = [what] if what != "scanner" or ask else []
-        kinds += ["serial"] if ask and what != "camera" else []
-        offered = [
-            one
-            for one in devices
-            if one["what"] in kinds and any(key.startswith(section) for key in one["settings"])
-        ]
-        taken = _one_of(_NAMES[what], offered, ask)
-        if what in _ENABLED and offered:
-            chosen[_ENABLED[what]] = "true" if taken else "false"
-        if taken:
-            chosen |= {key: value for key, value in taken["settings"].items() if key.startswith(section)}
-    return chosen
-
-
-def _one_of(name: str, offered: Sequence[Mapping[str, Any]], ask: Ask | None) -> Mapping[str, Any] | None:
-    if not offered:
-        return None
-    if ask is None:
-        return offered[0]
-    for number, one in enumerate(offered, 1):
-        note = f"  ({one['trouble']})" if one["trouble"] else ""
-        print(f"  {number}  {one['name']}  {one['path']}{note}", file=sys.stderr)
-    while True:
-        told = ask(f"Which {name}? 1 to {len(offered)}, 0 for none [1] ").strip() or "1"
-        if told.isdecimal() and int(told) <= len(offered):
-            return offered[int(told) - 1] if int(told) else None
-
-
-def write(file: Path, chosen: Mapping[str, str]) -> None:
-    """Writes what was chosen into the settings file; its comments and other keys stay.
-
-    Raises EnvironmentFault ``settings_wrong`` (nothing of that key is written), ``write_failed``.
-    """
-    for key, value in chosen.items():
-        try:
-            set_key(file, key, value)
-        except SettingsFault as fault:
-            mistakes = [mistake.as_json() for mistake in fault.mistakes]
-            raise EnvironmentFault("settings_wrong", str(fault), mistakes=mistakes) from fault
-        except OSError as error:
-            raise EnvironmentFault("write_failed", f"{file}: {error.strerror}", file=str(file)) from error
-
-
-def how_to_test(chosen: Mapping[str, str]) -> str:
-    """The commands that test what was chosen."""
-    wanted = [
-        f"kmc-kiosk test {kind}"
-        for kind, key in (("nfc", "nfc.device"), ("qr", "qr.source"), ("scanner", "scanner.device"))
-        if f"readers.{key}" in chosen
-    ]
-    return "Test it: " + ", ".join(wanted) if wanted else "Nothing to test: no reader was chosen."
-
-
-def ask_at_terminal(question: str) -> str:
-    """One line from standard input. Raises EnvironmentFault ``nobody_answers`` where it is at its end."""
-    print(question, end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
-    if not line:
-        raise EnvironmentFault("nobody_answers", "setup asks questions; with --yes it asks none")
-    return line.rstrip("\n")
+        testing.set_defaults(two_cards=False)
+        if kind == "nfc":
+            testing.add_argument("--two-cards", action="store_true", help="at the end two cards at once")
 
 
 def say_to_person(text: str) -> None:

@@ -24,11 +24,18 @@ _FIXES: Final = {
 
 
 def examine(
-    machine: Machine, user: Account, source: str = "", *, enabled: bool = True, look: bool = True
+    machine: Machine,
+    user: Account,
+    source: str = "",
+    *,
+    enabled: bool = True,
+    look: bool = True,
+    needed: bool = True,
 ) -> list[Finding]:
     """Every check of every camera; with ``look`` the one in use is opened and its pictures are judged.
 
     ``source`` is the one that is set: a number, device, file or address; empty means the first that is there.
+    ``needed`` is False where a virtual one stands in for it.
     """
     if not enabled:
         seen = "switched off: readers.qr.enabled = false"
@@ -43,6 +50,9 @@ def examine(
         return _set(machine, user, source, look)
     cameras = find_cameras(machine.at("/sys/class/video4linux"))
     findings = [_access(machine, user, camera) for camera in cameras]
+    if not cameras and not needed:
+        seen = "no camera is plugged in"
+        return [Finding("camera", CheckStatus.ABSENT, "camera", seen, again="kmc-kiosk devices")]
     if not cameras:
         return [
             Finding(

@@ -31,6 +31,9 @@ class Chosen:
     """What a scanner sends before each code."""
     open_them: bool = True
 
+    virtual: bool = False
+    """A demonstration's virtual readers run."""
+
     @property
     def wants_usb(self) -> bool:
         """A reader on USB is looked for."""

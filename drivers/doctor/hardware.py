@@ -28,7 +28,9 @@ def examine(
     settings = settings or Chosen()
     find = find or chosen.finders()
     slots = _pcsc(machine, settings, find)
-    has_other = any(one.status is CheckStatus.GOOD for one in slots) or not settings.wants_usb
+    has_other = (
+        any(one.status is CheckStatus.GOOD for one in slots) or not settings.wants_usb or settings.virtual
+    )
     return [
         *usb.examine(machine, user, needed=not has_other),
         *slots,
@@ -40,6 +42,7 @@ def examine(
             settings.camera,
             enabled=settings.camera_enabled,
             look=look and settings.open_them,
+            needed=not settings.virtual,
         ),
     ]
 

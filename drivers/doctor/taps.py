@@ -64,6 +64,8 @@ class Score:
     verdict: Verdict
     stages: Mapping[str, int] = field(default_factory=dict)
     """What each stage of the reader did, by its name."""
+    two_cards: str = ""
+    """What came of two cards at once; empty if it was not tried."""
 
     def as_json(self) -> dict[str, Any]:
         """The document of ``test … --json``."""
@@ -84,9 +86,24 @@ class Score:
             lines.append(f"a read should take {GOOD_MS:g} ms at most")
         if self.faults:
             lines.append("not read: " + ", ".join(f"{count}x {code}" for code, count in self.faults.items()))
+            lines += [ADVICE[code] for code in self.faults if code in ADVICE]
         if self.noise:
             lines.append(f"{self.noise} events while nothing was shown: there should be none")
+            lines.append("take other cards, phones and metal away from it, and try again")
+        if self.two_cards:
+            lines.append(f"two cards: {self.two_cards}")
         return "\n".join([*lines, *(f"    {told}" for told in stage_words(self.stages))])
+
+
+ADVICE: Final[Mapping[str, str]] = {
+    "card_lifted": "hold the card flat and still until it is read; metal under the reader shortens its reach",
+    "card_unreadable": "try another card; more than one that fails: another place, away from metal",
+    "card_two": "one card only, without a purse around it",
+    "card_empty": "this card was never written: take a KMC card",
+    "card_foreign": "take a KMC card",
+    "card_classic": "take a KMC card",
+}
+"""What a technician does about the faults of a tap."""
 
 
 def stage_words(stages: Mapping[str, int]) -> list[str]:
@@ -118,10 +135,11 @@ def measure(
     taps: int = TAPS,
     timeout_s: float = TIMEOUT_S,
     empty_s: float = EMPTY_S,
+    two_cards: bool = False,
     clock: Callable[[], float] = time.monotonic,
     rest: Callable[[float], None] = time.sleep,
 ) -> Score:
-    """Watches an open reader through so many taps of one card, and then an empty field.
+    """Watches an open reader through so many taps of one card, an empty field, and ``two_cards`` if wanted.
 
     ``say`` is told what to do next, for a person; ``meanwhile`` is called after each look. Raises
     EnvironmentFault ``tap_timeout`` when no tap comes, and what the reader raises when it goes.
@@ -156,6 +174,12 @@ def measure(
         wait((Lifted,), "it was not taken away for {seconds:g} s")
     say(words.empty.format(seconds=empty_s))
     noise, rounds_per_s = _empty_field(connection, empty_s, clock, rest)
+    pair = ""
+    if two_cards:
+        say("lay two cards on the reader, both at once")
+        pair = _told_of_two(wait((CardRead, Faulted), "nothing came for {seconds:g} s"))
+        say(words.away)
+        wait((Lifted,), "they were not taken away for {seconds:g} s")
     ordered = sorted(times)
     p50 = statistics.median(ordered) if ordered else 0.0
     p95 = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))] if ordered else 0.0
@@ -169,7 +193,15 @@ def measure(
         round(rounds_per_s, 1),
         verdict_of(taps, len(times), p95, noise),
         dict(connection.health().stages),
+        pair,
     )
+
+
+def _told_of_two(event: object) -> str:
+    if isinstance(event, Faulted):
+        told = event.fault.code == "card_two"
+        return "told as two" if told else f"not read: {event.fault.code}"
+    return "one of them was read: this reader sees one card at a time, so people are told to take one only"
 
 
 def _empty_field(

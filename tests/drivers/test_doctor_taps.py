@@ -120,7 +120,9 @@ def test_what_a_technician_is_told_of_a_score() -> None:
     assert score.as_text().splitlines() == [
         "bad: 9 of 10 read, p50 14.0 ms, p95 310.0 ms",
         "not read: 1x card_foreign",
+        "take a KMC card",
         "2 events while nothing was shown: there should be none",
+        "take other cards, phones and metal away from it, and try again",
         "    pictures: 90",
         "    zxing: looked 30, read 8",
         "    retry_2x: looked 4, read 0",
@@ -143,3 +145,29 @@ def test_what_a_technician_is_told_of_a_score() -> None:
 )
 def test_verdicts(reads: int, p95_ms: float, noise: int, verdict: str) -> None:
     assert verdict_of(10, reads, p95_ms, noise) == verdict
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (Faulted(CardFault("card_two", "two")), "told as two"),
+        (Faulted(CardFault("card_unreadable", "?")), "not read: card_unreadable"),
+        (read(20), "one of them was read"),
+    ],
+)
+def test_two_cards_at_once(event: PollEvent, told: str) -> None:
+    quiet: list[PollEvent | None] = [None] * 30
+    reader = Scripted(read(20), Lifted(), *quiet, event, Lifted())
+    said: list[str] = []
+    score = measure(
+        reader, said.append, taps=1, empty_s=1.0, two_cards=True, clock=lambda: reader.now, rest=reader.rest
+    )
+    assert score.two_cards.startswith(told)
+    assert "lay two cards on the reader, both at once" in said
+    assert told in score.as_text()
+
+
+def test_what_to_do_about_faults_is_told() -> None:
+    reader = Scripted(slipped(), Lifted())
+    score = measure(reader, print, taps=1, empty_s=0.5, clock=lambda: reader.now, rest=reader.rest)
+    assert "hold the card flat and still" in score.as_text()

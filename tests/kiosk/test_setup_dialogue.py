@@ -10,7 +10,7 @@ import pytest
 
 from config.load import load
 from kiosk.errors import EnvironmentFault
-from kiosk.technician_commands import ask_at_terminal, choose, write
+from kiosk.setup_dialogue import ask_at_terminal, choose, write
 
 
 def device(what: str, path: str, **settings: str) -> dict[str, Any]:
@@ -38,14 +38,14 @@ def test_without_questions_the_first_of_each() -> None:
 
 
 def test_a_person_chooses() -> None:
-    chosen = choose(READERS, answers("9", "x", "2", "0"))
+    chosen = choose(READERS, answers("9", "x", "2", "0", ""))
     assert chosen["readers.nfc.device"] == "tty:USB0:pn532"
     assert chosen["readers.qr.enabled"] == "false"
     assert "readers.qr.source" not in chosen
 
 
 def test_what_is_not_there_stays_as_it_was_set() -> None:
-    assert choose([], answers()) == choose([], None) == {}
+    assert choose([], answers("", "", "")) == choose([], None) == {}
 
 
 def test_written_with_comments_kept(tmp_path: Path) -> None:
@@ -90,7 +90,32 @@ def test_a_serial_line_is_a_reader_if_a_person_says_so() -> None:
     keyboard = device("scanner", "/dev/input/by-id/x", readers__scanner__device="evdev:/dev/input/by-id/x")
     unasked = choose([line, keyboard], None)
     assert unasked == {}
-    asked = choose([line, keyboard], answers("1", "2"))
+    asked = choose([line, keyboard], answers("1", "", "2"))
     assert asked["readers.nfc.device"] == "tty:USB0:pn532"
     assert asked["readers.scanner.device"] == "evdev:/dev/input/by-id/x"
-    assert choose([line], answers("0", "1"))["readers.scanner.device"] == "serial:/dev/ttyUSB0"
+    assert choose([line], answers("0", "", "1"))["readers.scanner.device"] == "serial:/dev/ttyUSB0"
+
+
+def test_a_path_can_be_typed_whether_something_is_plugged_in_or_not() -> None:
+    chosen = choose(READERS, answers("pcsc:ACS ACR1252", "http://10.0.0.7/stream.mjpg", "keyboard:"))
+    assert chosen["readers.nfc.device"] == "pcsc:ACS ACR1252"
+    assert chosen["readers.qr.source"] == "http://10.0.0.7/stream.mjpg"
+    assert chosen["readers.scanner.device"] == "keyboard:"
+    alone = choose([], answers("tty:USB0:pn532", "", ""))
+    assert alone == {"readers.nfc.enabled": "true", "readers.nfc.device": "tty:USB0:pn532"}
+
+
+def test_what_is_chosen_is_tried_first() -> None:
+    tried: list[tuple[str, str]] = []
+
+    def attempt(kind: str, device: str) -> str:
+        tried.append((kind, device))
+        return "" if device.startswith("usb") else "3 of 10 read"
+
+    # The line is bad and not wanted then, the USB reader is good; the camera is bad and used all the same.
+    typed = answers("2", "y", "n", "1", "maybe", "", "1", "y", "y", "keyboard:", "n")
+    chosen = choose(READERS, typed, attempt)
+    assert tried == [("nfc", "tty:USB0:pn532"), ("nfc", "usb:072f:2200"), ("qr", "/dev/video0")]
+    assert chosen["readers.nfc.device"] == "usb:072f:2200"
+    assert chosen["readers.qr.source"] == "/dev/video0"
+    assert chosen["readers.scanner.device"] == "keyboard:"
