@@ -25,7 +25,7 @@ from kiosk.clock_assertion import assert_date
 from kiosk.credential import VerifiedCard, check_standing
 from kiosk.database import database_faults
 from kiosk.eligibility import Eligible, Moment, eligible, rights_to_ask, sound_program
-from kiosk.enrolment import Enrolment
+from kiosk.enrolment import PLACE_METAS, Enrolment
 from kiosk.errors import CardFault, EnvironmentFault, OfficerFault
 from kiosk.journal import Draft, Journal
 from kiosk.keyset import KeySet
@@ -403,8 +403,10 @@ class Counter:
             warnings.append("date_in_doubt")
         return KioskStatus(
             kiosk=self.enrolment.kiosk,
-            point=cache.point_name(self.enrolment.point) if cache else "",
-            counter=me.counter if me else "",
+            point=cache.point_name(self.enrolment.point)
+            if cache
+            else self._ledger.meta(PLACE_METAS["point"]),
+            counter=me.counter if me else self._ledger.meta(PLACE_METAS["counter"]),
             mode=self.enrolment.mode,
             online=self._standing.online(),
             waiting=self._ledger.waiting(),

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,6 +24,9 @@ from kiosk.values import Mode
 CONTEXT = b"kmc/enrolment/1"
 VERSION = 1
 FILE_NAME = "enrolment.cbor"
+PLACE_METAS: Final = {"point": "enrolled_point", "counter": "enrolled_counter"}
+"""Where the ledger keeps the names that central gave at enrolment, for as long as there is no cache."""
+MAX_NAME_CHARS: Final = 200
 TICKET_PREFIX = "KMCE1:"
 """First characters of a ticket's QR code; a card's begins otherwise."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk import enrolment, key_roll, keystore, rollback
 from kiosk.clock import Clock
-from kiosk.enrolment import Enrolment, EnrolmentBundle
+from kiosk.enrolment import MAX_NAME_CHARS, PLACE_METAS, Enrolment, EnrolmentBundle
 from kiosk.errors import CentralFault, EnvironmentFault, OfficerFault
 from kiosk.journal import GENERATION_META
 from kiosk.journal_walk import public_key_meta
@@ -65,7 +67,7 @@ def enrol(
     # Ledger and pepper first: a kiosk that is enrolled must have both, and until then a stop is mended by
     # repeating. From then on a ledger that is gone was lost, and is never made anew for the same generation.
     public = public_of(signer)
-    _prepare_ledger(home, keys, public, before.enrolment if before else None, enrolled)
+    _prepare_ledger(home, keys, public, before.enrolment if before else None, enrolled, answer.settings)
     keystore.adopt_pepper(home, keys, answer.pepper)
     return enrolment.save(home, answer.enrolment, answer.keyset, roots, url, device=public)
 
@@ -94,9 +96,14 @@ def _checked(url: str) -> str:
 
 
 def _prepare_ledger(
-    home: Path, keys: keystore.DeviceKeys, public: bytes, before: Enrolment | None, enrolled: Enrolment
+    home: Path,
+    keys: keystore.DeviceKeys,
+    public: bytes,
+    before: Enrolment | None,
+    enrolled: Enrolment,
+    settings: Mapping[str, Any],
 ) -> None:
-    """Makes or opens the ledger for this enrolment.
+    """Makes or opens the ledger for this enrolment; keeps the names of point and counter of ``settings``.
 
     Raises CentralFault ``enrolment_refused``; EnvironmentFault ``ledger_missing`` when this very generation
     had one, ``ledger_foreign`` when it is another kiosk's.
@@ -108,6 +115,9 @@ def _prepare_ledger(
     try:
         if ledger.meta("kiosk", enrolled.kiosk) != enrolled.kiosk:
             raise EnvironmentFault("ledger_foreign", "ledger.db is another kiosk's: use an empty folder")
+        ledger.set_meta(
+            **{meta: str(settings.get(name, ""))[:MAX_NAME_CHARS] for name, meta in PLACE_METAS.items()}
+        )
         if not same:
             ledger.set_meta(
                 **{

@@ -37,6 +37,7 @@ class EnrollingServer:
         self.public: bytes | None = None
         self.ticket = enrolment.make_ticket(self.city.roots[0])
         self.document: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
 
     def answer(self, connection: Connection, asked: Asked) -> None:
         """One enrolment."""
@@ -57,6 +58,7 @@ class EnrollingServer:
             "roots": [to_base64(root) for root in self.roots],
             "central_kid": to_base64(b"c-now"),
             "pepper": to_base64(bytes(32)),
+            "settings": self.settings,
         }
         connection.signed(asked, 200, json.dumps(body).encode())
 
@@ -90,6 +92,19 @@ def test_a_machine_becomes_a_kiosk(tmp_path: Path, central: EnrollingServer) -> 
     assert home.keys.officer_pepper == bytes(32)
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
     assert note(home) == 1
+
+
+def test_before_any_data_came_the_kiosk_says_where_it_stands(
+    tmp_path: Path, central: EnrollingServer
+) -> None:
+    central.settings = {"point": "Kelurahan Iringmulyo", "counter": "Loket 2", "colour": [1]}
+    counter = enrolled(tmp_path, central).counter(SetClock())
+    try:
+        status = counter.status()
+    finally:
+        counter.close()
+    assert (status.point, status.counter) == ("Kelurahan Iringmulyo", "Loket 2")
+    assert "cache_missing" in status.warnings
 
 
 def test_the_same_ticket_again_changes_nothing(tmp_path: Path, central: EnrollingServer) -> None:
