@@ -18,7 +18,7 @@ from kiosk.journal import Identity
 from kiosk.keyset import KeySet
 from kiosk.ledger import Ledger
 from kiosk.ports import LookupWord, RightWord
-from kiosk.rights import take_in
+from kiosk.rights import GrantOutcome, take_in
 from kiosk.values import CardRead
 from sync.patience import Patience
 
@@ -196,9 +196,17 @@ class CentralRights:
                 continue
             if grant.right == word.right:
                 opened.append((grant, word.grant))
+            else:
+                log.warning("a grant of %s is refused: %s was asked for", grant.right, word.right)
         identity = self._identity
         now_ms = unix_ms(self._clock.now())
-        take_in(ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, told=asked)
+        outcomes = take_in(
+            ledger, opened, kiosk=identity.kiosk, gen=identity.gen, acquired_ms=now_ms, told=asked
+        )
+        for (grant, _), outcome in zip(opened, outcomes, strict=True):
+            # What is outstanding comes by a poll as well, and central hears of it there.
+            if outcome in (GrantOutcome.OTHER_GENERATION, GrantOutcome.ROLLED_BACK):
+                log.warning("grant of %s not taken in: %s", grant.right, outcome)
 
     def _close(self) -> None:
         if self._ledger is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -242,6 +243,17 @@ def test_a_right_asked_for_shows_checking_and_then_ready(world: World) -> None:
     world.rights.futures[0].set_result({"h1/beras/2026-11": RightWord("h1/beras/2026-11", "granted")})
     assert future.done()
     assert world.counter.refresh(visit, rina).rows[0].state.code is StateCode.READY
+
+
+def test_no_right_moves_without_an_officer_or_to_a_point_that_does_not_serve(world: World) -> None:
+    world.set_online(True)
+    visit = world.counter.read(world.card())
+    with pytest.raises(OfficerFault, match="not_signed_in"):
+        world.counter.acquire(visit, replace(world.sign_in(), username="nobody"))
+    world.put_program(program(points=[2]))
+    rina = world.sign_in()
+    assert world.counter.acquire(world.counter.read(world.card(), rina), rina) == []
+    assert world.rights.asked == []
 
 
 def test_an_acquired_right_goes_back_if_the_visit_ends_without_a_pickup(world: World) -> None:

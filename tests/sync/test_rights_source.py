@@ -148,11 +148,23 @@ def test_a_grant_that_cannot_be_believed_is_none(
 
 
 def test_a_grant_of_another_right_than_asked_is_left(
-    world: World, rights: CentralRights, client: ScriptedClient
+    world: World, rights: CentralRights, client: ScriptedClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.answer = granting(world, "h2/beras/2026-11")
     word(rights.acquire([RICE]))
     assert world.ledger.rights([RICE, "h2/beras/2026-11"]) == {}
+    assert f"a grant of h2/beras/2026-11 is refused: {RICE} was asked for" in caplog.text
+
+
+@pytest.mark.parametrize("whose", [{"kiosk": "HDM1"}, {"gen": 2}])
+def test_a_grant_for_another_kiosk_or_generation_is_left_and_said(
+    world: World, rights: CentralRights, client: ScriptedClient, caplog: pytest.LogCaptureFixture,
+    whose: dict[str, Any],
+) -> None:  # fmt: skip
+    client.answer = granting(world, RICE, **whose)
+    word(rights.acquire([RICE]))
+    assert world.ledger.right(RICE) is None
+    assert f"grant of {RICE} not taken in: other_generation" in caplog.text
 
 
 def test_a_fault_ends_the_future_and_the_next_one_is_asked_anew(
