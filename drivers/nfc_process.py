@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from drivers.chip_prover import Prover, read_key_file
+from drivers.chip_prover import Prover, read_keys
 from drivers.lines import EXIT_GONE, encode_event, serve
 from drivers.makes import connect
 from drivers.reader import Gone
@@ -33,13 +33,13 @@ def run(
 
     A device that goes is waited for and opened again, until it has gone MOST_LOSSES times.
     ``device`` is a path of any make (``drivers.makes``), such as ``usb:072f:2200``; empty means any on USB.
-    ``card_key_file`` holds the key by which chips prove themselves; without one they are only read.
+    ``card_key_file`` holds the keys by which chips prove themselves; without one they are only read.
     ``options`` are the make's own, such as ``reset`` of readers by nfcpy.
     """
     for _ in range(MOST_LOSSES):
         try:
             if card_key_file is not None:
-                options["prover"] = Prover(read_key_file(card_key_file))
+                options["prover"] = Prover(*read_keys(card_key_file))
             connection = connect(device, **options)
         except EnvironmentFault as fault:
             out.write(encode_event(Gone(fault)))

@@ -111,7 +111,7 @@ class Card:
         )
         self._check(code)
         self._handle = handle
-        self._protocol = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
+        self._protocol = _header_of(protocol)
         try:
             self._check(scard.SCardBeginTransaction(handle))
         except BaseException:
@@ -127,6 +127,17 @@ class Card:
     ) -> None:
         scard.SCardEndTransaction(self._handle, scard.SCARD_LEAVE_CARD)
         scard.SCardDisconnect(self._handle, scard.SCARD_LEAVE_CARD)
+
+    def restart(self) -> None:
+        """Has the reader reset the card: what it kept of the talk so far is gone. Raises as ``transmit``."""
+        code, protocol = scard.SCardReconnect(
+            self._handle,
+            scard.SCARD_SHARE_SHARED,
+            scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1,
+            scard.SCARD_RESET_CARD,
+        )
+        self._check(code)
+        self._protocol = _header_of(protocol)
 
     def transmit(self, apdu: bytes) -> bytes:
         """Sends a command APDU; the answer with its status. T=0 answers in two steps are put together.
@@ -159,6 +170,10 @@ class Card:
         if code in _SERVICE_CODES or code in _READER_CODES:
             raise fault_of(code, self._reader)
         raise CardSilent(scard.SCardGetErrorMessage(code))
+
+
+def _header_of(protocol: int) -> Any:
+    return scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
 
 
 def fault_of(code: int, reader: str) -> EnvironmentFault:

@@ -16,9 +16,18 @@ from typing import Self
 from smartcard import scard
 
 from drivers.chip_prover import Prover
-from drivers.chips.identify import Chip
+from drivers.chips.identify import Chip, Family
 from drivers.chips.ndef import credential_payload
-from drivers.chips.originality import NXP_KEYS, READ_SIG_APDU, PublicKey, is_original, signature_in
+from drivers.chips.originality import (
+    NXP_KEYS,
+    READ_SIG,
+    READ_SIG_APDU,
+    READ_SIG_BYTES,
+    PublicKey,
+    is_original,
+    signature_in,
+)
+from drivers.chips.passthrough import exchange
 from drivers.nfc_budget import TAP_BUDGET_S, BudgetSpent
 from drivers.pcsc_link import Card, CardGone, CardSilent, Service
 from drivers.pcsc_tags import identify, read_message
@@ -40,6 +49,8 @@ WAIT_S = 0.1
 """How long one look waits for the slot to change."""
 SETTLE_S = 0.6
 """Until pcscd has noticed that a card left: it asks the slot every 0.4 s (PCSCLITE_STATUS_POLL_RATE)."""
+_NXP = b"\x04"
+"""First UID byte of NXP's chips (ISO/IEC 7816-6): only those are asked for their signature."""
 _COUNT_SHIFT = 16
 """The upper half of a state counts cards that came and went (pcsc-lite, SCardGetStatusChange)."""
 
@@ -52,6 +63,24 @@ def find_readers() -> list[DeviceReference]:
 
 def _reference(name: str) -> DeviceReference:
     return DeviceReference("nfc", PREFIX + name, name, PREFIX + name, frozenset({"type_a"}))
+
+
+def find_reader(wanted: str, names: list[str]) -> str:
+    """The reader of that name, or the first whose name begins so; a slot for SAMs only if it is asked for.
+
+    Raises EnvironmentFault ``reader_missing``.
+    """
+    found = [name for name in names if name == wanted] or [
+        name for name in names if name.startswith(wanted) and (wanted or "SAM" not in name)
+    ]
+    if not found:
+        there = ", ".join(names) or "none"
+        raise EnvironmentFault(
+            "reader_missing",
+            f"no PC/SC reader {wanted or 'at all'}; there: {there}",
+            device=PREFIX + wanted,
+        )
+    return found[0]
 
 
 class PcscConnection:
@@ -84,24 +113,11 @@ class PcscConnection:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._service)
-            self._reader = self._find(self._service.readers())
+            self._reader = find_reader(self._wanted, self._service.readers())
             self._stack = stack.pop_all()
         self.reference = replace(_reference(self._reader), path=PREFIX + self._reader)
         self._state = 0
         return self
-
-    def _find(self, names: list[str]) -> str:
-        found = [name for name in names if name == self._wanted] or [
-            name for name in names if name.startswith(self._wanted) and (self._wanted or "SAM" not in name)
-        ]
-        if not found:
-            there = ", ".join(names) or "none"
-            raise EnvironmentFault(
-                "reader_missing",
-                f"no PC/SC reader {self._wanted or 'at all'}; there: {there}",
-                device=PREFIX + self._wanted,
-            )
-        return found[0]
 
     def __exit__(
         self,
@@ -186,6 +202,9 @@ class PcscConnection:
         signature = signature_in(card.transmit(READ_SIG_APDU)) if chip.signs else None
         message = read_message(card.transmit, chip)
         payload = credential_payload(message)
+        if chip.family is Family.TYPE2 and chip.uid[:1] == _NXP:
+            # At last: a chip that does not know the command goes to sleep.
+            signature = self._type2_signature(card)
         transmit = card.transmit if chip.family.value == "type4" else None
         proof = self._prover.prove(transmit, chip.uid, message)
         original = is_original(chip.uid, signature, self._originality_keys)
@@ -195,6 +214,11 @@ class PcscConnection:
         return CardRead(
             Medium.NFC, payload, chip.uid, chip.label, self.reference.name, round(read_ms, 1), proof
         )
+
+    def _type2_signature(self, card: Card) -> bytes | None:
+        """What an NTAG21x gives; None where the reader does not hand the command on, or the chip has none."""
+        answer = exchange(card.transmit, self._reader, READ_SIG)
+        return answer if answer is not None and len(answer) == READ_SIG_BYTES else None
 
     def _stays(self) -> bool:
         """True if the card that gave no answer still lies there once the service has looked again."""

@@ -1,8 +1,9 @@
 """JSON lines of a writing reader process: orders in, what came of each out.
 
-Orders: ``{"command":"look"}``, ``{"command":"write","uid":…,"chip":…,"payload":…}``, ``{"command":"lift"}``
-and ``{"command":"stop"}``; each but the last is answered by exactly one line: ``chip``, ``written``,
-``lifted`` or ``fault``.
+Orders: ``{"command":"look"}``, ``{"command":"write","uid":…,"chip":…,"payload":…}``,
+``{"command":"rekey","uid":…}``, ``{"command":"sign","challenge":…}``, ``{"command":"lift"}`` and
+``{"command":"stop"}``; each but the last is answered by exactly one line: ``chip``, ``written``,
+``rekeyed``, ``signed``, ``lifted`` or ``fault``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TextIO, TypeAlias
 
 from drivers.child import LineSplitter
-from drivers.commands import Garbage, garbled, json_document, text_field
+from drivers.commands import CHALLENGE_BYTES, Garbage, garbled, json_document, text_field
 from drivers.reader import Faulted
 
 Lock: TypeAlias = Literal["none", "permanent"]
 LOCKS: tuple[Lock, ...] = ("none", "permanent")
+_UID_SIZES = (4, 7, 8, 10)
 MOST_PAYLOAD_BYTES = 2048
 """Longer than any credential, so that an order stays within a line."""
 
@@ -57,7 +59,21 @@ class Write:
     """Give the chip the keys it proves itself with (P2)."""
 
 
-Order: TypeAlias = Look | Lift | StopWriting | Write
+@dataclass(frozen=True, slots=True)
+class Rekey:
+    """Give the chip with this UID, whose keys are older ones, the keys of today (P2)."""
+
+    uid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Wait for a chip that signs, and have it sign this (P3)."""
+
+    challenge: bytes
+
+
+Order: TypeAlias = Look | Lift | StopWriting | Write | Rekey | Sign
 
 
 def parse_order(line: bytes | str) -> Order | Faulted:
@@ -73,6 +89,10 @@ def parse_order(line: bytes | str) -> Order | Faulted:
                 return StopWriting()
             case "write":
                 return _write(document)
+            case "rekey":
+                return Rekey(_uid(document))
+            case "sign":
+                return Sign(_challenge(document))
             case _:
                 raise Garbage("unknown order")
     except Garbage as error:
@@ -91,21 +111,45 @@ def encode_order(order: Order) -> str:
             "lock": order.lock,
             "personalise": order.personalise,
         }
+    elif isinstance(order, Rekey):
+        document = {"command": "rekey", "uid": order.uid.hex()}
+    elif isinstance(order, Sign):
+        document = {"command": "sign", "challenge": order.challenge.hex()}
     else:
         document = {"command": {Look: "look", Lift: "lift", StopWriting: "stop"}[type(order)]}
     return json.dumps(document, separators=(",", ":")) + "\n"
 
 
-def _write(document: dict[str, Any]) -> Write:
+def _uid(document: dict[str, Any]) -> bytes:
     try:
         uid = bytes.fromhex(text_field(document, "uid"))
+    except ValueError:
+        raise Garbage("the UID is not in hex") from None
+    if len(uid) not in _UID_SIZES:
+        raise Garbage("the UID has the wrong size")
+    return uid
+
+
+def _challenge(document: dict[str, Any]) -> bytes:
+    try:
+        challenge = bytes.fromhex(text_field(document, "challenge"))
+    except ValueError:
+        raise Garbage("the challenge is not in hex") from None
+    if len(challenge) != CHALLENGE_BYTES:
+        raise Garbage(f"a challenge has {CHALLENGE_BYTES} bytes")
+    return challenge
+
+
+def _write(document: dict[str, Any]) -> Write:
+    uid = _uid(document)
+    try:
         payload = base64.b64decode(text_field(document, "payload"), validate=True)
     except (binascii.Error, ValueError):
-        raise Garbage("payload or uid is not encoded well") from None
+        raise Garbage("the payload is not encoded well") from None
     lock = document.get("lock", "none")
     flags = [document.get(name, False) for name in ("overwrite", "personalise")]
-    if len(uid) not in (4, 7, 8, 10) or not 0 < len(payload) <= MOST_PAYLOAD_BYTES:
-        raise Garbage("payload or uid has the wrong size")
+    if not 0 < len(payload) <= MOST_PAYLOAD_BYTES:
+        raise Garbage("the payload has the wrong size")
     if lock not in LOCKS or not all(isinstance(flag, bool) for flag in flags):
         raise Garbage("lock, overwrite or personalise is not known")
     overwrite, personalise = (flag is True for flag in flags)

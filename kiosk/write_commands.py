@@ -27,3 +27,7 @@ def add_words(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     one.add_argument(
         "--card-key-file", type=Path, metavar="FILE", help="key that kiosks hold (P2), mode 0400"
     )
+    one.add_argument(
+        "--old-master-key-file", type=Path, metavar="FILE", help="of cards that are given new keys (P2)"
+    )
+    one.add_argument("--old-card-key-file", type=Path, metavar="FILE", help="its card key")

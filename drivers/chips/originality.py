@@ -13,6 +13,7 @@ from functools import cached_property
 
 READ_SIG = bytes([0x3C, 0x00])
 """NTAG21x: READ_SIG (NTAG213/215/216 data sheet, section 10.7); answers 32 bytes."""
+READ_SIG_BYTES = 32
 
 READ_SIG_APDU = bytes.fromhex("903C0000010000")
 """DESFire and NTAG 424 DNA: Read_Sig wrapped in an APDU (AN12196, section 7.2); answers 56 bytes."""

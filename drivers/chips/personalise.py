@@ -21,6 +21,8 @@ KEY_VERSION = 1
 """Version of every key of ours; 0 is a key of zeros as delivered."""
 _FACTORY = bytes(16)
 _NTAG_KEYS, _DESFIRE_KEYS = 5, 2
+KEYS_OF = {"NTAG424": _NTAG_KEYS, "DESFire": _DESFIRE_KEYS}
+"""How many keys a chip of that kind has here."""
 _NDEF_FILE_NO = 2
 _CC_FILE_NO = 1
 _NDEF_FILE = b"\xe1\x04"
@@ -139,8 +141,8 @@ def _personalise(
         # Written already, it may be locked already.
         if not _holds(transmit, message, mirrored=mirrored):
             _write_message(transmit, message)
-        _select(transmit)
-        channel = _authenticate(transmit, MASTER_NO, _FACTORY, random)
+        select(transmit)
+        channel = authenticated(transmit, MASTER_NO, _FACTORY, random)
         for number in range(1, count):
             if channel.with_code(_KEY_VERSION, bytes([number]))[:1] != bytes([KEY_VERSION]):
                 data = change_key_data(keys.of(uid, number), KEY_VERSION, _FACTORY)
@@ -170,19 +172,19 @@ def check(
     """
     if not _holds(transmit, message, mirrored=mirrored):
         raise CardFault("card_differs", "read back other than written")
-    _authenticate(transmit, AUTHENTICATION_NO, card_key(authentication, uid), random)
+    authenticated(transmit, AUTHENTICATION_NO, card_key(authentication, uid), random)
 
 
 def _is_ours(transmit: Transmit, uid: bytes, keys: MasterKeys, random: Callable[[int], bytes]) -> bool:
     """True if key 0 is ours already: everything before it was done then. Raises CardFault card_proof_bad."""
-    _select(transmit)
+    select(transmit)
     try:
-        _authenticate(transmit, MASTER_NO, _FACTORY, random)
+        authenticated(transmit, MASTER_NO, _FACTORY, random)
     except CardFault as fault:
         if fault.detail.get("why") != "key":
             raise
-        _select(transmit)
-        _authenticate(transmit, MASTER_NO, keys.of(uid, MASTER_NO), random)
+        select(transmit)
+        authenticated(transmit, MASTER_NO, keys.of(uid, MASTER_NO), random)
         return True
     return False
 
@@ -200,7 +202,7 @@ def _holds(transmit: Transmit, message: bytes, *, mirrored: bool) -> bool:
 
 
 def _write_message(transmit: Transmit, message: bytes) -> None:
-    _select(transmit)
+    select(transmit)
     _expect(transmit, command(0x00, 0xA4, 0x00, 0x0C, _NDEF_FILE))
     _update(transmit, 0, bytes(2))
     for at in range(0, len(message), _MOST_PER_WRITE):
@@ -212,7 +214,8 @@ def _update(transmit: Transmit, offset: int, data: bytes) -> None:
     _expect(transmit, command(0x00, 0xD6, offset >> 8, offset & 0xFF, data))
 
 
-def _select(transmit: Transmit) -> None:
+def select(transmit: Transmit) -> None:
+    """Selects the NDEF application. Raises CardFault card_refused."""
     _expect(transmit, command(0x00, 0xA4, 0x04, 0x00, type4.NDEF_APPLICATION, 256))
 
 
@@ -234,9 +237,10 @@ def _native(transmit: Transmit, ins: int, data: bytes) -> None:
         raise refused(ins, status)
 
 
-def _authenticate(
+def authenticated(
     transmit: Transmit, number: int, key: bytes, random: Callable[[int], bytes]
 ) -> SecureChannel:
+    """A session with that key. Raises CardFault card_proof_bad; its ``why`` is ``key`` for another key."""
     session = ev2.authenticate(transmit, number, key, random(16))
     if session is None:
         raise CardFault("card_proof_bad", "the chip has no such key", why="key_no")

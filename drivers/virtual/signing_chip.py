@@ -14,6 +14,7 @@ _OK = bytes.fromhex("9000")
 _NOT_FOUND = bytes.fromhex("6A82")
 _FILE = b"\xe1\x04"
 _SIZE = 2048
+_FREE_TO_WRITE = b"\x00"
 SIGNED_PREFIX = b"kmc/chip/1"
 """Goes before the challenge in what is signed (docs/card-profile.md)."""
 
@@ -28,6 +29,7 @@ class SigningChip:
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
     )
+    _ndef: bytes = b""
     _application: bytes = b""
     _file: bytes = b""
 
@@ -41,7 +43,7 @@ class SigningChip:
         self._application = self._file = b""
 
     def respond(self, apdu: bytes) -> bytes:
-        """SELECT, READ BINARY and INTERNAL AUTHENTICATE."""
+        """SELECT, READ BINARY, UPDATE BINARY of the message, and INTERNAL AUTHENTICATE."""
         if len(apdu) < 5:
             return bytes.fromhex("6700")
         head, data = apdu[:4], apdu[5 : 5 + apdu[4]]
@@ -55,6 +57,8 @@ class SigningChip:
             if offset >= len(content):
                 return bytes.fromhex("6B00")
             return content[offset : offset + (apdu[4] or 256)] + _OK
+        if head[:2] == bytes.fromhex("00D6"):
+            return self._update(int.from_bytes(head[2:], "big"), data)
         if head == bytes.fromhex("00880000") and self._application == card_profile.APPLICATION:
             if len(data) != 16:
                 return bytes.fromhex("6700")
@@ -66,11 +70,25 @@ class SigningChip:
         self._application, self._file = (name, b"") if name in known else (b"", b"")
         return _OK if self._application else _NOT_FOUND
 
+    def _update(self, offset: int, data: bytes) -> bytes:
+        if self._application != type4.NDEF_APPLICATION or self._file != _FILE:
+            return bytes.fromhex("6982")
+        if offset + len(data) > _SIZE:
+            return bytes.fromhex("6A84")
+        content = bytearray(self._content())
+        content[offset : offset + len(data)] = data
+        self._ndef = bytes(content)
+        length = int.from_bytes(content[:2], "big")
+        self.message = bytes(content[2 : 2 + length])
+        return _OK
+
     def _content(self) -> bytes:
         if self._application == card_profile.APPLICATION:
             return len(self.certificate).to_bytes(2, "big") + self.certificate
         if self._file == type4.CC_FILE:
-            return type4.encode_cc(type4.NdefFile(_FILE, _SIZE, 240, 2))
+            return type4.encode_cc(type4.NdefFile(_FILE, _SIZE, 240, 2))[:-1] + _FREE_TO_WRITE
         if self._file == _FILE:
-            return (len(self.message).to_bytes(2, "big") + self.message).ljust(_SIZE, b"\x00")
+            # While a message is written its length is 0, and what came already stays.
+            begins = len(self.message).to_bytes(2, "big") + self.message
+            return begins + self._ndef[len(begins) :].ljust(_SIZE - len(begins), b"\x00")
         return b""

@@ -35,23 +35,46 @@ class SlotCard(Protocol):
 
 @dataclass(slots=True)
 class Type2Slot:
-    """A Type 2 chip behind the reader's READ BINARY."""
+    """A Type 2 chip behind the reader's READ BINARY and UPDATE BINARY, and its transparent exchange."""
 
     card: Type2Card
     atr: bytes = pcsc_atr.storage_atr(*pcsc_atr.TYPE_2_ATR)
+    hands_on: bool = True
+    """Whether the reader hands frames on to the chip; not every make does."""
 
     def reset(self) -> None:
         """A memory forgets nothing."""
 
     def respond(self, apdu: bytes) -> bytes:
-        """GET DATA and READ BINARY of the reader."""
+        """GET DATA, READ BINARY and UPDATE BINARY of the reader, and frames that it hands on."""
         if apdu == pcsc_atr.GET_UID:
             return self.card.uid + _OK
         if apdu[:3] == bytes.fromhex("FFB000"):
             at = apdu[3] * type2.PAGE_BYTES
             data = self.card.memory[at : at + 16]
             return data.ljust(16, b"\x00") + _OK if data else bytes.fromhex("6A82")
+        if apdu[:3] == bytes.fromhex("FFD600") and apdu[4] == type2.PAGE_BYTES:
+            written = self.card.command(bytes([0xA2, apdu[3]]) + apdu[5:9]) == bytes([type2.ACK])
+            return _OK if written else bytes.fromhex("6300")
+        if not self.hands_on:
+            return _REFUSED
+        if apdu[:4] == bytes.fromhex("FFC20001"):
+            return self._exchanged(apdu[5:-1])
+        if apdu[:4] == bytes.fromhex("FF000000") and apdu[5:7] == b"\xd4\x42":
+            answer = self.card.command(apdu[7:])
+            # The PN532 tells silence as a time-out.
+            return b"\xd5\x43" + (b"\x01" if answer is None else b"\x00" + answer) + _OK
         return _REFUSED
+
+    def _exchanged(self, objects: bytes) -> bytes:
+        """A transparent exchange: the timer, then what is sent."""
+        if objects[:3] != bytes.fromhex("5F4604") or objects[7:8] != b"\x95":
+            return bytes.fromhex("C0030190006A81") + _OK
+        answer = self.card.command(objects[9 : 9 + objects[8]])
+        told = bytes.fromhex("C0030090009201009602")
+        if answer is None:
+            return told + b"\x01\x00" + _OK
+        return told + b"\x00\x00" + bytes([0x97, len(answer)]) + answer + _OK
 
 
 @dataclass(slots=True)

@@ -19,13 +19,13 @@ from drivers.chips.ndef import encode_record
 from drivers.nfc_budget import BudgetedFrontend
 from drivers.nfc_devices import find_device, open_device
 from drivers.nfc_reader import NfcConnection
-from drivers.nfc_write_process import run
 from drivers.nfc_writer import NfcWriter
 from drivers.reader import Faulted
 from drivers.virtual.blank import BlankType2, BlankType3, BlankType4, blank_desfire, blank_felica, blank_ntag
 from drivers.virtual.cards import Script, mifare_classic
 from drivers.virtual.field import VirtualField
 from drivers.write_orders import Lift, Look, StopWriting, Write, encode_order, parse_order
+from drivers.write_process import run
 from kiosk.errors import CardFault, EnvironmentFault
 from kiosk.values import CardRead
 

@@ -10,21 +10,23 @@ from typing import Any
 
 import pytest
 
+from drivers.chip_writer import StationKeys
 from drivers.chips.personalise import MasterKeys
 from drivers.master_keys import read_master_keys
 from drivers.nfc_budget import BudgetedFrontend
 from drivers.nfc_devices import find_device, open_device
-from drivers.nfc_write_process import run_with_files
 from drivers.nfc_writer import NfcWriter
 from drivers.virtual.applet import desfire_like
 from drivers.virtual.blank import blank_ntag
 from drivers.virtual.ev2_chip import Ev2Chip, blank_desfire_ev2, blank_ntag424
 from drivers.virtual.field import VirtualField
 from drivers.write_orders import Write, encode_order
+from drivers.write_process import run_with_files
 from kiosk.errors import CardFault, EnvironmentFault
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 KEYS = MasterKeys(bytes(range(16)), bytes(range(16, 32)))
+HELD = StationKeys(KEYS, KEYS.authentication)
 PAYLOAD = bytes(range(172))
 CHIPS: dict[str, Callable[[bytes], Ev2Chip]] = {"NTAG424": blank_ntag424, "DESFire": blank_desfire_ev2}
 
@@ -48,7 +50,7 @@ def test_a_chip_is_personalised_and_proves_itself(
     chip = CHIPS[kind](UID)
     nfc_field.put(desfire_like(UID, chip))
     order = Write(UID, kind, PAYLOAD, personalise=True)
-    writer = NfcWriter(frontend, waits=wait, keys=KEYS, card_key=KEYS.authentication)
+    writer = NfcWriter(frontend, waits=wait, keys=HELD)
     survey, _, state, proved = writer.look()
     assert (survey.chip, state, proved) == (kind, "empty", None)
     assert writer.write(order)[1] == PAYLOAD
@@ -58,7 +60,7 @@ def test_a_chip_is_personalised_and_proves_itself(
     assert writer.write(order)[1] == PAYLOAD
     with pytest.raises(CardFault):
         writer.write(Write(UID, kind, bytes(172), overwrite=True, personalise=True))
-    stranger = NfcWriter(frontend, waits=wait, card_key=bytes(15) + b"\x01")
+    stranger = NfcWriter(frontend, waits=wait, keys=StationKeys(card=bytes(15) + b"\x01"))
     with pytest.raises(CardFault, match="card_proof_bad"):
         stranger.look()
     assert NfcWriter(frontend, waits=wait).look()[3] is None
@@ -74,14 +76,14 @@ def test_without_keys_or_with_the_wrong_chip_nothing_is_written(
     assert chip.keys[0] == bytes(16)
     nfc_field.put(blank_ntag(UID))
     with pytest.raises(CardFault, match="card_wrong_kind"):
-        NfcWriter(frontend, waits=wait, keys=KEYS).write(Write(UID, "NTAG215", PAYLOAD, personalise=True))
+        NfcWriter(frontend, waits=wait, keys=HELD).write(Write(UID, "NTAG215", PAYLOAD, personalise=True))
 
 
 @pytest.mark.parametrize("kind", list(CHIPS))
 def test_cut_short_it_is_done_by_the_same_order_again(
     nfc_field: VirtualField, frontend: BudgetedFrontend, kind: str
 ) -> None:
-    writer = NfcWriter(frontend, waits=wait, keys=KEYS, card_key=KEYS.authentication)
+    writer = NfcWriter(frontend, waits=wait, keys=HELD)
     order = Write(UID, kind, PAYLOAD, personalise=True)
     for lifted_after in (30, 60, 80, 100):
         card = desfire_like(UID, CHIPS[kind](UID))

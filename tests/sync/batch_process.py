@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from drivers.nfc_write_tags import Type2Writer
 from drivers.nfc_writer import NfcWriter
+from drivers.write_tags import Type2Writer
 from sync.central import card_batch, card_manifest, card_sheet, card_writing, state
 from sync.central.card_face import Branding, Face, register_fonts
 from sync.central.card_manifest import CardState
