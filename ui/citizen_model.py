@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from PySide6.QtCore import Property, QObject, Signal, Slot
+from PySide6.QtCore import Property, QObject, QRectF, Signal, Slot
 from PySide6.QtQml import QmlElement
 
 from kiosk.errors import CardFault, KioskError
@@ -59,6 +59,7 @@ class CitizenModel(QObject):
         self._ends_at_s = 0.0
         self._reader_fault = ""
         self._hint = ""
+        self._hint_region = QRectF(0, 0, 1, 1)
         self._out_of_order = False
 
     @Property(str, notify=changed)
@@ -79,6 +80,11 @@ class CitizenModel(QObject):
     def hint(self) -> str:
         """What the person who holds a code can do so that it is read; empty for nothing."""
         return self._hint if self._stage == "attract" else ""
+
+    @Property(QRectF, notify=changed)
+    def hintRegion(self) -> QRectF:
+        """Where that code is, as shares of the camera's picture."""
+        return self._hint_region
 
     @Property(str, notify=changed)
     def visitId(self) -> str:
@@ -142,11 +148,16 @@ class CitizenModel(QObject):
         if len(self._rows) != before:
             self.changed.emit()
 
-    def set_hint(self, code: str) -> None:
-        """A code is seen and cannot be read: say for a moment what helps."""
+    def set_hint(self, code: str, region: tuple[float, float, float, float]) -> None:
+        """A code is seen and cannot be read: say for a moment what helps, and show where it is.
+
+        ``region``: left, top, right and bottom as shares of the camera's picture.
+        """
         self._alarms.set("hint", HINT_S, self._drop_hint)
-        if code != self._hint:
-            self._hint = code
+        left, top, right, bottom = region
+        place = QRectF(left, top, right - left, bottom - top)
+        if (code, place) != (self._hint, self._hint_region):
+            self._hint, self._hint_region = code, place
             self.changed.emit()
 
     def _drop_hint(self) -> None:

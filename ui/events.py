@@ -24,6 +24,8 @@ class ReaderNotice:
     read: CardRead | None = None
     source: Literal["nfc", "qr"] = "nfc"
     """What kind of reader it is."""
+    region: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    """Of a hint: where the code is, left, top, right and bottom as shares of the camera's picture."""
     reader: str = ""
     """Its name where there are several of a kind, such as ``nfc:2``; empty means the only one."""
     arrived_s: float = field(default_factory=time.perf_counter)

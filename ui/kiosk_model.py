@@ -216,7 +216,7 @@ class KioskModel(QObject):
         elif notice.kind == "reading":
             self._citizen.begin_reading()
         elif notice.kind == "hint":
-            self._citizen.set_hint(notice.code)
+            self._citizen.set_hint(notice.code, notice.region)
         elif notice.kind == "lifted":
             self._citizen.lifted()
         elif notice.kind == "fault":

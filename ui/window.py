@@ -64,6 +64,8 @@ class WindowSettings:
     sound: bool = True
     scanner: ScannerKeys[Any] | None = None
     """How a scanner that types is told from a person; None if there is none."""
+    take_scan: Callable[[ReaderNotice], None] | None = None
+    """Who is told what it read, and hands on what is to be shown; None shows all of it."""
     timing: Timing = field(default_factory=Timing)
 
 
@@ -144,7 +146,8 @@ class KioskWindow(QObject):
         self._scanner: TypingScanner | None = None
         if settings.scanner is not None:
             # Installed last, it sees every key first.
-            self._scanner = TypingScanner(settings.scanner, self.post_reader_event, self)
+            take_scan = settings.take_scan or self.post_reader_event
+            self._scanner = TypingScanner(settings.scanner, take_scan, self)
             self.view.installEventFilter(self._scanner)
         self.view.frameSwapped.connect(self.probe.frame)
         self.probe.framed.connect(self._framed)

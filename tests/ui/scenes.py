@@ -29,6 +29,18 @@ def attract_qr_only(width: int, height: int) -> Stage:
     return stage
 
 
+def attract_hint(width: int, height: int) -> Stage:
+    stage = attract(width, height)
+    stage.hint("farther", (0.1, 0.05, 0.45, 0.7))
+    return stage
+
+
+def attract_qr_only_hint(width: int, height: int) -> Stage:
+    stage = attract_qr_only(width, height)
+    stage.hint("blurred", (0.6, 0.5, 0.9, 0.9))
+    return stage
+
+
 def reading(width: int, height: int) -> Stage:
     stage = attract(width, height)
     stage.post("reading")
@@ -302,6 +314,8 @@ def unshown(width: int, height: int) -> Stage:
 SCENES: dict[str, Callable[[int, int], Stage]] = {
     "attract": attract,
     "attract-qr-only": attract_qr_only,
+    "attract-hint": attract_hint,
+    "attract-qr-only-hint": attract_qr_only_hint,
     "reading": reading,
     "result": result,
     "result-fourteen": result_fourteen,

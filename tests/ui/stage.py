@@ -112,6 +112,11 @@ class Stage:
         """What a reader saw."""
         self.window.post_reader_event(ReaderNotice(kind, code, read, source))
 
+    def hint(self, code: str, region: tuple[float, float, float, float]) -> None:
+        """A code is seen at that place of the camera's picture and cannot be read."""
+        self.window.post_reader_event(ReaderNotice("hint", code, source="qr", region=region))
+        self.until(lambda: self.of_citizen("hint") == code)
+
     def tap(self, read: CardRead | None = None) -> None:
         """Tap and wait for the answer on the screen."""
         before = self.results

@@ -111,12 +111,51 @@ def test_commands_are_nobodys_text(bench: Bench) -> None:
     assert bench.field.text == "az"
 
 
-@pytest.mark.parametrize(
-    ("code", "words"), [("closer", "Dekatkan kode sedikit."), ("blurred", "Tahan kode, jangan bergerak.")]
-)
-def test_a_code_held_badly_is_told_for_a_moment(open_stage: Open, code: str, words: str) -> None:
+WORDS = {
+    "closer": ("Dekatkan kode sedikit.", "Hold the code a little closer."),
+    "farther": ("Jauhkan kode sedikit.", "Hold the code a little further away."),
+    "blurred": ("Tahan kode, jangan bergerak.", "Hold the code still."),
+    "dark": ("Bawa kode ke tempat terang.", "Hold the code where it is bright."),
+    "glare": ("Miringkan kode sedikit.", "Tilt the code a little."),
+}
+REGION = (0.1, 0.25, 0.35, 0.75)
+
+
+def test_a_code_held_badly_is_told_for_a_moment_in_both_languages(open_stage: Open) -> None:
     stage = open_stage(counter_with())
-    stage.post("hint", code, source="qr")
-    stage.until(lambda: words in stage.texts())
+    stage.readers()
+    for language, which in (("id", 0), ("en", 1)):
+        stage.kiosk.setLanguage(language)
+        for code, words in WORDS.items():
+            stage.hint(code, REGION)
+            assert words[which] in stage.texts()
     stage.schedule.advance(2.1)
-    stage.until(lambda: words not in stage.texts())
+    stage.until(lambda: WORDS["glare"][1] not in stage.texts())
+
+
+def shown_at(stage: Stage, name: str) -> tuple[float, float, float, float]:
+    """Where the bright place lies in that frame, as shares of it."""
+    (frame,) = [item for item in stage.items() if item.objectName() == name]
+    (place,) = frame.childItems()
+    return (
+        place.x() / frame.width(),
+        place.y() / frame.height(),
+        (place.x() + place.width()) / frame.width(),
+        (place.y() + place.height()) / frame.height(),
+    )
+
+
+@pytest.mark.parametrize("name", ["hintFrameSmall", "hintFrame"])
+def test_where_the_code_is_seen_is_shown_as_in_a_mirror(open_stage: Open, name: str) -> None:
+    stage = open_stage(counter_with())
+    stage.readers()
+    if name == "hintFrame":  # large where the camera is the only way
+        stage.post("gone", "reader_gone")
+        stage.until(lambda: not stage.of_kiosk("tapReady"))
+    assert [item for item in stage.items() if item.objectName() == name] == []
+    stage.hint("farther", REGION)
+    assert shown_at(stage, name) == pytest.approx((0.65, 0.25, 0.9, 0.75), abs=0.06)
+    stage.hint("farther", (0.0, 0.0, 1.0, 1.0))
+    stage.until(lambda: shown_at(stage, name) == pytest.approx((0.0, 0.0, 1.0, 1.0), abs=0.12))
+    stage.tap()
+    assert stage.of_citizen("hint") == ""

@@ -12,6 +12,7 @@ Rectangle {
     required property string cityName
     required property string readerSide
     required property string hint
+    required property rect hintRegion
 
     readonly property real margin: Theme.mm(6)
     readonly property real heroMm: Theme.hero * (portrait ? 1.35 : 1)
@@ -53,10 +54,19 @@ Rectangle {
 
         Badge {
             anchors.centerIn: parent
-            visible: !root.tapOnly
+            visible: !root.tapOnly && root.hint === ""
             diameterMm: Math.min(parent.width, parent.height) * 0.86 / Theme.pixelsPerMm
             glyph: "qr"
             color: Theme.deepSoft
+        }
+
+        HintFrame {
+            objectName: "hintFrame"
+            anchors.centerIn: parent
+            visible: !root.tapOnly && root.hint !== ""
+            width: Math.round(Math.min(parent.width, parent.height * 16 / 9) * 0.86)
+            height: Math.round(width * 9 / 16)
+            region: root.hintRegion
         }
     }
 
@@ -137,7 +147,17 @@ Rectangle {
                 anchors.verticalCenter: parent.verticalCenter
                 glyph: "qr"
                 color: "transparent"
+                opacity: root.hint === "" ? 1 : 0
                 diameterMm: Theme.body * 2.4
+            }
+
+            HintFrame {
+                objectName: "hintFrameSmall"
+                anchors.centerIn: qrIcon
+                visible: root.hint !== ""
+                width: qrIcon.width
+                height: Math.round(width * 9 / 16)
+                region: root.hintRegion
             }
 
             Label {

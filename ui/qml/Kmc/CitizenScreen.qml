@@ -45,6 +45,7 @@ FocusScope {
         cityName: root.cityName
         readerSide: root.readerSide
         hint: root.citizen.hint
+        hintRegion: root.citizen.hintRegion
     }
 
     ResultPage {
