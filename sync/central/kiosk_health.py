@@ -32,12 +32,15 @@ def after(before: str | None, request: PollRequest, now: int) -> str:
         "refused": dict(list(refused.items())[-MOST_REFUSED:]),
         "health": request.health,
     }
-    return json.dumps(kept).replace("\\u0000", "")
+    return json.dumps(kept)
 
 
 def told(kept: str | None) -> dict[str, Any]:
     """Queue, versions, and codes of what was refused with the Unix second at which each was told last."""
-    values = json.loads(kept) if kept else {}
+    try:
+        values = json.loads(kept) if kept else {}
+    except ValueError:
+        values = {}  # an earlier release cut NUL out of the text, and could cut it in two
     return {
         "queue": values.get("queue", 0),
         "versions": values.get("versions", {}),

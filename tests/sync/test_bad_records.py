@@ -150,6 +150,7 @@ HEALTH: tuple[dict[str, Any], ...] = (
     {"order": ["wiped"], "frozen": {"a": 1}},
     {"order": None},
     {"order": "x" * 10_000, "refused": ["y"] * 1000},
+    {"escaped": "\\u0000", "twice": "\\\\u0000", "nul": "\x00"},
     {"nul": "\x00", "lone": "\ud800", "big": 10**300, "deep": [[[[[[[[]]]]]]]]},
 )
 

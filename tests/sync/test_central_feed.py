@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from kiosk.errors import CentralFault
 from kiosk.feed_columns import unpack
@@ -18,6 +19,8 @@ from sync.central import changes, feed, importing, state
 from sync.central.cards import issue, revoke
 from sync.central.feed import FeedChanges
 from sync.central.following import Follower
+from sync.central.models import feed as feed_table
+from sync.central.models import holder as holders
 from sync.central.state import Central
 from sync.wire import CITY, FEED_COLUMNS, FEED_KEYS, ColumnarRows, checksum_of, row_hash
 from tests.sync.central_side import CARD_1, RICE, PlainKiosk, city, holder
@@ -309,3 +312,17 @@ def test_a_move_carries_one_id_on_both_sides(central: Central) -> None:
     assert told["p1"] == told["p2"]
     assert set(told["p1"]) == {("holder", 2), ("guardian", 1), ("entitlement", 2)}
     assert len(set(told["p1"].values())) == 3
+
+
+def test_no_row_has_a_whole_nik(central: Central) -> None:
+    """Four digits to tell people apart, and a hash under central's key: neither gives the number away."""
+    with central.database.read() as connection:
+        niks = list(connection.execute(select(holders.c.nik)).scalars())
+        bodies = list(connection.execute(select(feed_table.c.body)).scalars())
+    assert len(niks) == 3
+    assert all(len(nik) == 16 for nik in niks)
+    told = [body for body in bodies if body]
+    assert any(f'"{nik[-4:]}"' in body for nik in niks for body in told)
+    assert [nik for nik in niks for body in told if nik in body] == []
+    plain = {hashlib.sha256(nik.encode()).hexdigest() for nik in niks}
+    assert not any(digest in body for digest in plain for body in told)
