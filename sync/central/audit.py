@@ -274,3 +274,15 @@ def summary(report: Report) -> str:
         return counted
     at = report.first
     return f"{counted}; the first wrong record is {at['kiosk']}.{at['gen']}-{at['seq']} ({at['code']})"
+
+
+def as_text(report: Report) -> str:
+    """What an audit that found nothing wrong looked at, and what it names all the same."""
+    counted = ", ".join(f"{number} {code}" for code, number in sorted(report.counts.items()))
+    walked = (
+        f"{report.chains} chains, {report.records} records, {report.beside} beside, {report.rights} rights."
+    )
+    verdict = f"All hold; named besides: {counted}." if counted else "All hold."
+    return "\n".join(
+        [walked, verdict, *(f"  {json.dumps(found, ensure_ascii=False)}" for found in report.findings)]
+    )

@@ -23,6 +23,7 @@ from sync.central import (
     card_batch_commands,
     card_certify,
     card_commands,
+    card_rekey_commands,
     demo,
     feed_commands,
     importing,
@@ -36,6 +37,7 @@ from sync.central import (
     recovery_commands,
     rights_commands,
     state,
+    telling,
 )
 from sync.central.import_format import MAX_BYTES
 from sync.central.paging import add_page
@@ -58,13 +60,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with closing(_central(options)) as central:
             answer = options.run(central, options)
+        if answer is not None:
+            _say(answer, options.json)
     except KioskError as fault:
         return _failed(fault, options.json)
     except SQLAlchemyError as fault:
         # The driver's own words may quote a row.
         return _failed(EnvironmentFault("database", type(fault).__name__), options.json)
-    if answer is not None:
-        _say(answer, options.json)
+    except BrokenPipeError:
+        # Whoever read the answer went away. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("kmc-central: nobody reads the answer", file=sys.stderr, flush=True)
+        return 1
     return 0
 
 
@@ -186,17 +193,7 @@ def _failed(fault: KioskError, as_json: bool) -> int:
 
 
 def _say(answer: Any, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
-        return
-    if isinstance(answer, str):
-        print(answer)
-        return
-    for row in answer if isinstance(answer, list) else [answer]:
-        for key, value in row.items():
-            told = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
-            print(f"{key}: {told}")
-        print()
+    print(json.dumps(answer, ensure_ascii=False) if as_json else telling.as_text(answer), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -234,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     card_batch_commands.register(card, add, card_commands.register(card, add), _branding)
 
     card_certify.register(card, add)
+    card_rekey_commands.register(card, add)
 
     kiosk = group("kiosk", "kiosks")
     one = add(kiosk, "add", _kiosk_add, "register a kiosk")

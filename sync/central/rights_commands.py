@@ -145,9 +145,9 @@ def _holder_merge(central: Central, options: argparse.Namespace) -> Any:
     return holder_merge.merge(central, options.keep, options.gone)
 
 
-def _audit(central: Central, _: argparse.Namespace) -> Any:
+def _audit(central: Central, options: argparse.Namespace) -> Any:
     report = audit.audit(central)
     told = report.as_json()
     if report.code:
         raise OfficerFault(report.code, audit.summary(report), report=told)
-    return told
+    return told if options.json else audit.as_text(report)

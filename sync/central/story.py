@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
 from kiosk import cose, journal_format
 from kiosk.journal_format import RELEASE, VOID, parse_ref, pickup_ref
-from sync.central import orders, overview, writeoff
+from sync.central import doubt, orders, overview, writeoff
 from sync.central.models import (
     entitlement,
     entitlement_past,
@@ -28,13 +26,13 @@ from sync.central.models import (
 from sync.central.models import writeoff as writeoffs
 from sync.central.record_check import EVERY_RIGHT
 from sync.central.state import Central
+from sync.central.telling import time_text, words
 
-ZONE: Final = ZoneInfo("Asia/Jakarta")
 _RANK: Final = {
     name: rank
     for rank, name in enumerate(
         ("entitlement", "merge", "grant", "pickup", "void_request", "void", "case", "recall", "release",
-         "writeoff", "approval", "freed")
+         "doubt", "writeoff", "approval", "freed")
     )
 }  # fmt: skip
 _LAST: Final = (2**62, 2**62)
@@ -50,11 +48,13 @@ def tell(central: Central, key: str) -> dict[str, Any]:
     """
     told = overview.right(central, key)
     with central.database.read() as connection:
+        records = _records(connection, told)
         events = [
             *_entitlements(connection, told),
             *_grants(told),
             *_recalls(connection, key),
-            *_records(connection, told),
+            *records,
+            *_doubts(connection, told, records),
             *_void_requests(connection, told),
             *_writeoffs(connection, key),
             *_merges(connection, key),
@@ -89,11 +89,14 @@ def as_text(told: dict[str, Any]) -> str:
     """The story as people read it, a line for each event."""
     lines = [
         f"{told['right']}  {told['quantity']} entitled, {told['spent']} spent",
-        f"open {_time(told['not_before'])} to {_time(told['not_after'])}, mode {told['mode']}",
+        f"open {time_text(told['not_before'])} to {time_text(told['not_after'])}, mode {told['mode']}",
         "",
-        *(f"{_time(one['at'])}  {one['what']:<12} {_words(one)}" for one in told["story"]),
+        *(
+            f"{time_text(one['at'])}  {one['what']:<12} {words(one, but=('at', 'what'))}"
+            for one in told["story"]
+        ),
         "",
-        f"lies with {told['lies']['with']}: {_words(told['lies'], but=('with',))}",
+        f"lies with {told['lies']['with']}: {words(told['lies'], but=('with',))}",
     ]
     return "\n".join(lines)
 
@@ -151,6 +154,19 @@ def _recalls(connection: Connection, key: str) -> list[Event]:
             wanted_by=row["wanted_by"],
         )
         for row in rows
+    ]
+
+
+def _doubts(connection: Connection, told: dict[str, Any], records: list[Event]) -> list[Event]:
+    """When what a kiosk held went in doubt, and why."""
+    releases = [
+        (one["at"], one["by"], _LAST if one.get("every") else (one["upto"][0], one["upto"][1]))
+        for one in records
+        if one["what"] == "release"
+    ]
+    return [
+        _event(one.at, "doubt", one.epoch, kiosk=one.kiosk, gen=one.gen, why=one.why, epoch=list(one.epoch))
+        for one in doubt.doubts(connection, told["grants"], releases)
     ]
 
 
@@ -302,25 +318,3 @@ def _event(at: int, what: str, order: Iterable[int], *, place: tuple[Any, ...] =
 
 def _place(row: Any) -> tuple[str, int, int]:
     return row["kiosk"], row["gen"], row["seq"]
-
-
-def _words(event: dict[str, Any], but: tuple[str, ...] = ("at", "what")) -> str:
-    return ", ".join(
-        f"{name} {_word(name, value)}"
-        for name, value in event.items()
-        if name not in but and value not in (None, "", False)
-    )
-
-
-def _word(name: str, value: Any) -> str:
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    if name == "wall":
-        return _time(value // 1000)
-    return _time(value) if name.endswith("_at") else str(value)
-
-
-def _time(seconds: int) -> str:
-    if not 0 < seconds < 2**40:
-        return "-" * 19
-    return datetime.fromtimestamp(seconds, UTC).astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")

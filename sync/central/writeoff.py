@@ -17,10 +17,11 @@ from kiosk.errors import OfficerFault
 from sync.central import accounts, merging, right_rows, rights
 from sync.central.accounts import Signer
 from sync.central.feed import FeedChanges
+from sync.central.kiosk_orders import STOPPED
 from sync.central.models import approval, kiosk, kiosk_gen, writeoff, writeoff_right
 from sync.central.models import rights as rights_table
 from sync.central.paging import PAGE, behind
-from sync.central.right_rows import ACTIVE, Kiosks, Right
+from sync.central.right_rows import ACTIVE, FROZEN, Kiosks, Right
 from sync.central.state import Central
 from sync.wire import to_base64
 
@@ -155,15 +156,19 @@ def _ask(
 
 
 def _lost_generation(connection: Connection, kiosk_id: str, gen: int | None) -> int:
-    current = connection.execute(select(kiosk.c.gen, kiosk.c.state).where(kiosk.c.id == kiosk_id)).first()
+    query = select(kiosk.c.gen, kiosk.c.state, kiosk.c.frozen_why).where(kiosk.c.id == kiosk_id)
+    current = connection.execute(query).first()
     if current is None:
         raise OfficerFault("unknown_kiosk", f"no kiosk {kiosk_id} is registered")
+    # One that was only stopped keeps what it holds, and goes on when it is resumed.
+    in_use = current.state == ACTIVE or (current.state == FROZEN and current.frozen_why == STOPPED)
+    named = f" {gen}" if gen is not None else ""
     if gen is None:
-        gen = current.gen if current.state != ACTIVE else current.gen - 1
+        gen = current.gen - 1 if in_use else current.gen
     known = select(kiosk_gen.c.gen).where(kiosk_gen.c.kiosk == kiosk_id, kiosk_gen.c.gen == gen)
     if not connection.execute(known).first():
-        raise OfficerFault("unknown_gen", f"{kiosk_id} has no generation {gen} that is lost")
-    if gen == current.gen and current.state == ACTIVE:
+        raise OfficerFault("unknown_gen", f"{kiosk_id} has no generation{named} that is lost")
+    if gen == current.gen and in_use:
         raise OfficerFault("kiosk_active", f"{kiosk_id} is in use: revoke it first if it is lost")
     return gen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import httpx
 import pytest
 
 from kiosk.officer_pin import pin_holds
-from sync.central import migration, state
+from sync.central import migration, state, telling
 from sync.central.cli import main
 from sync.central.import_format import to_json
 from tests.sync.central_side import CARD_1, Clock, PlainKiosk, city
@@ -186,6 +187,31 @@ def test_words_for_people_too(shell: Shell, tmp_path: Path, capsys: pytest.Captu
     assert "mode: demonstration" in capsys.readouterr().out
     assert main(["right", "show", "h1/x/2026", *common]) == 1
     assert capsys.readouterr().err.startswith("unknown_right: ")
+
+
+def test_times_are_told_as_times(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    shell("init", "--mode", "demonstration")
+    imported(shell)
+    assert main(["kiosk", "list", "--home", str(shell.home), "--database", shell.url]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "seen_at: " in lines  # never
+    assert telling.as_text({"seen_at": 1795489555, "wall": 1795489555999, "done_at": None, "n_at": True}) == (
+        "seen_at: 2026-11-24 10:05:55\nwall: 2026-11-24 10:05:55\ndone_at: \nn_at: True\n"
+    )
+    assert telling.as_text([]) == ""
+
+
+def test_an_answer_that_nobody_reads_is_no_bug(shell: Shell) -> None:
+    shell("init", "--mode", "demonstration")
+    command = [sys.executable, "-m", "sync.central.cli", "status"]
+    command += ["--home", str(shell.home), "--database", shell.url]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(write_end)
+    assert (done.returncode, done.stderr) == (1, "kmc-central: nobody reads the answer\n")
 
 
 async def test_served_over_a_socket(shell: Shell) -> None:

@@ -90,6 +90,7 @@ async def test_the_audit_s_exit_code(
     keeper.dispense()
     await keeper.push()
     assert of_json(run("audit", "--json"))["code"] == ""
+    assert run("audit").endswith("All hold.\n")
     second.dispense()
     await second.push()
     assert [one["code"] for one in of_json(run("case", "list", "--json"))] == ["overspend"]

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from kiosk.errors import EnvironmentFault, OfficerFault
-from sync.central import accounts, audit, kiosk_rows, overview, story, writeoff
+from sync.central import accounts, audit, kiosk_orders, kiosk_rows, overview, story, writeoff
 from sync.central.accounts import Signer
 from sync.central.models import approval, writeoff_right
 from sync.central.models import writeoff as writeoffs
@@ -112,6 +112,9 @@ async def test_a_lost_kiosk_is_written_off_whole(
 ) -> None:  # fmt: skip
     with pytest.raises(OfficerFault, match="unknown_gen"):
         writeoff.ask_for_kiosk(central, "AAA1", None, "lost", ani)
+    with pytest.raises(OfficerFault, match="kiosk_active"):
+        writeoff.ask_for_kiosk(central, "AAA1", 1, "lost", ani)
+    kiosk_orders.stop(central, "AAA1")
     with pytest.raises(OfficerFault, match="kiosk_active"):
         writeoff.ask_for_kiosk(central, "AAA1", 1, "lost", ani)
     kiosk_rows.revoke(central, "AAA1")
@@ -293,14 +296,38 @@ async def test_the_story_tells_who_signed(
     await second.push()
     told = story.tell(central, RICE)
     assert [one["what"] for one in told["story"]] == [
-        "entitlement", "grant", "recall", "writeoff", "approval", "approval", "freed", "grant", "pickup",
+        "entitlement", "grant", "recall", "doubt", "writeoff", "approval", "approval", "freed", "grant",
+        "pickup",
     ]  # fmt: skip
+    assert [one for one in told["story"] if one["what"] == "doubt"] == [
+        {"at": central.now(), "what": "doubt", "kiosk": "AAA1", "gen": 1, "why": "revoked", "epoch": [1, 1]}
+    ]
     assert [one["account"] for one in told["story"] if one["what"] == "approval"] == ["ani", "budi"]
     assert told["lies"] == {"with": "AAA2", "gen": 1, "epoch": [1, 2], "state": "spent", "left": 0}
     text = story.as_text(told)
     assert "account budi" in text
     assert ref in text
     assert text.splitlines()[-1].startswith("lies with AAA2")
+
+
+async def test_the_story_tells_since_when_and_why_a_right_is_in_doubt(
+    central: Central, keeper: PlainKiosk, http: httpx.AsyncClient, clock: Clock
+) -> None:
+    def doubts(right: str) -> list[tuple[int, str]]:
+        return [
+            (one["at"], one["why"]) for one in story.tell(central, right)["story"] if one["what"] == "doubt"
+        ]
+
+    keeper.release(RICE)
+    await keeper.push()
+    clock.now += 60
+    lost_at = central.now()
+    await PlainKiosk(http, clock).enrol(central, "AAA1")
+    clock.now += 60
+    kiosk_rows.revoke(central, "AAA1")
+    # What came back in time was never in doubt; the first thing that happened counts.
+    assert doubts(RICE) == []
+    assert doubts("h2/beras/2026-11") == [(lost_at, "enrolled_again")]
 
 
 async def test_a_write_off_without_two_good_signatures_fails_the_audit(
