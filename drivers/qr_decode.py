@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from drivers.camera_frame import Grey
+from drivers.code_kinds import MAX_PAYLOAD_BYTES, is_ours, kind_of
 from drivers.opencv import cv2
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
 from kiosk.errors import CardFault
-from kiosk.values import QR_PREFIX, CardRead, Medium
-
-MAX_PAYLOAD_BYTES = 4096
+from kiosk.values import CardRead, Medium
 
 MOTION_STEP = 12
 """Grey levels by which a pixel must change to have moved, in good light."""
@@ -27,24 +25,7 @@ HELD_DECODE_S = 0.25
 LIFTED_AFTER_S = 1.0
 LIFTED_AFTER_MISSES = 3
 
-_PREFIX = QR_PREFIX.encode("ascii")
 _DARK_BELOW = 60.0
-
-
-def is_ours(content: bytes) -> bool:
-    """True for a code with the prefix of a printed credential, whatever follows."""
-    return content.startswith(_PREFIX)
-
-
-def kind_of(content: bytes) -> str:
-    """What a code that is not ours looks like: ``web address``, ``payment`` or ``other``. Never the content.
-
-    A payment code begins with the payload format indicator 01 (EMVCo QR, merchant-presented mode, 4.7.1), as
-    QRIS codes do.
-    """
-    if re.match(rb"(?i)\s*(?:https?://|www\.|(?:[a-z0-9-]+\.)+[a-z]{2,}(?:[/?#:]|\s*$))", content):
-        return "web address"
-    return "payment" if content.startswith(b"000201") else "other"
 
 
 class MotionGate:

@@ -49,8 +49,9 @@ class Spot:
         """Left, top, right, bottom in pixels with the margin around, inside a picture of that shape."""
         low, high = self.corners.min(axis=0), self.corners.max(axis=0)
         around = margin * (high - low).max()
-        left, top = np.floor(np.maximum(low - around, 0)).astype(int)
-        right, bottom = np.ceil(np.minimum(high + around, (shape[1], shape[0]))).astype(int)
+        size = (shape[1], shape[0])
+        left, top = np.floor(np.clip(low - around, 0, size)).astype(int)
+        right, bottom = np.ceil(np.clip(high + around, 0, size)).astype(int)
         return int(left), int(top), int(right), int(bottom)
 
 

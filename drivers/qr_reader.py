@@ -12,6 +12,7 @@ from typing import Self, TextIO
 from drivers.camera import Camera
 from drivers.camera_controls import CameraControls
 from drivers.camera_frame import Frame, Grey
+from drivers.code_kinds import is_ours
 from drivers.commands import CommandLines, Stop
 from drivers.lines import (
     EXIT_FAULT,
@@ -21,7 +22,7 @@ from drivers.lines import (
     encode_event,
     serve,
 )
-from drivers.qr_decode import CodeWatch, MotionGate, is_ours
+from drivers.qr_decode import CodeWatch, MotionGate
 from drivers.qr_hints import HintWatch
 from drivers.qr_pipeline import Look, QrPipeline, check_decoder
 from drivers.reader import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from drivers.qr_decode import MAX_PAYLOAD_BYTES, is_ours, kind_of
+from drivers.code_kinds import MAX_PAYLOAD_BYTES, is_ours, kind_of
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
 from drivers.scanner_lines import Scan
 from kiosk.errors import CardFault

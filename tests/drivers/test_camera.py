@@ -105,6 +105,43 @@ def test_cameras_are_found_without_opening_them(tmp_path: Path) -> None:
     assert refer("/dev/video7", sysfs).path == "/dev/video7"
 
 
+def test_a_stable_name_is_the_same_camera_wherever_it_is_plugged(tmp_path: Path) -> None:
+    sysfs, by_id = tmp_path / "video4linux", tmp_path / "by-id"
+    by_id.mkdir()
+    node(sysfs, 2, "HD Webcam", usb=("046d", "0825", "A1B2"))
+    node(sysfs, 3, "Other Camera", usb=("1234", "0001", "Z"))
+    link = by_id / "usb-046d_HD_Webcam_A1B2-video-index0"
+    for number, name in ((2, "HD Webcam"), (3, "Other Camera")):
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"/dev/video{number}")
+        for source in (link.name, str(link)):
+            found = refer(source, sysfs, by_id)
+            assert (found.path, found.name, found.fingerprint) == (str(link), name, str(link))
+            assert found.capabilities == {"qr"}
+    link.unlink()
+    link.symlink_to("/dev/video9")
+    assert refer(link.name, sysfs, by_id).name == link.name, "sysfs does not know it yet"
+
+
+def test_a_name_that_udev_did_not_give_is_a_file(tmp_path: Path) -> None:
+    found = refer("usb-nothing-video-index0", tmp_path, tmp_path)
+    assert kind_of(found.path) == "recording"
+    with pytest.raises(EnvironmentFault) as caught:
+        Camera("usb-nothing-video-index0", sysfs=tmp_path, by_id=tmp_path).open()
+    assert caught.value.code == "camera_missing"
+
+
+def test_a_node_that_is_no_camera_is_missing() -> None:
+    """Opened the way of V4L2, which asks the driver what it is."""
+    with pytest.raises(EnvironmentFault) as caught:
+        Camera("/dev/null").open()
+    assert caught.value.code == "camera_missing"
+
+
+def test_a_password_of_a_network_camera_is_used_and_not_told() -> None:
+    assert refer("rtsp://kiosk:s3cret@127.0.0.1/camera").path == "rtsp://127.0.0.1/camera"
+
+
 def test_no_camera_at_all(tmp_path: Path) -> None:
     assert find_cameras(tmp_path / "none") == []
     with pytest.raises(EnvironmentFault) as caught:
@@ -125,6 +162,10 @@ def test_a_password_in_an_address_stays_out_of_the_reference() -> None:
     ("source", "kind"),
     [
         ("/dev/video0", "device"),
+        ("/dev/v4l/by-id/usb-046d_HD_Webcam_A1B2-video-index0", "device"),
+        ("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:2:1.0-video-index0", "device"),
+        ("rtsp://127.0.0.1:554/camera", "stream"),
+        ("/dev/null", "device"),
         ("http://127.0.0.1/s.mjpg", "stream"),
         ("tests/shot_%03d.png", "recording"),
         ("a.avi", "recording"),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from drivers.makes import MAKES, connect
+from drivers.makes import MAKES, connect, is_scanner
 from drivers.nfc_any import find_nfc
 from drivers.reader import DeviceReference
 from kiosk.errors import EnvironmentFault
@@ -22,6 +22,23 @@ def test_a_path_names_its_make_and_nothing_is_opened(path: str) -> None:
 
 def test_an_empty_path_is_whichever_reader_is_there() -> None:
     assert type(connect("")).__name__ == "AnyNfcConnection"
+
+
+@pytest.mark.parametrize(
+    ("path", "make", "scans"),
+    [
+        ("serial:/dev/ttyACM0", "ScannerConnection", True),
+        ("evdev:/dev/input/by-id/x", "ScannerConnection", True),
+        ("keyboard:", "ScannerConnection", True),
+        ("/dev/video0", "QrConnection", False),
+        ("usb-046d_HD_Webcam_A1B2-video-index0", "QrConnection", False),
+        ("rtsp://127.0.0.1/camera", "QrConnection", False),
+        ("shot_%03d.png", "QrConnection", False),
+    ],
+)
+def test_a_path_of_a_code_reader_names_its_make(path: str, make: str, scans: bool) -> None:
+    assert type(connect(path, kind="qr")).__name__ == make
+    assert is_scanner(path) is scans
 
 
 def test_each_make_has_what_it_names() -> None:

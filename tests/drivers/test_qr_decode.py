@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from drivers.camera_frame import SMALL_SIZE, Grey
-from drivers.qr_decode import MAX_PAYLOAD_BYTES, CodeWatch, MotionGate, kind_of
+from drivers.code_kinds import MAX_PAYLOAD_BYTES, kind_of
+from drivers.qr_decode import CodeWatch, MotionGate
 from drivers.qr_pipeline import find_codes
 from drivers.reader import Faulted, Lifted, PollEvent, Reading
 from drivers.virtual.camera import picture
