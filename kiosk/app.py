@@ -11,17 +11,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.load import Loaded
 from drivers.commands import Challenge, Feedback
 from drivers.reader import Faulted, Gone, Health, Hint, Lifted, ReaderEvent, Reading, Ready
+from drivers.scanner_watch import ScanWatch
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
 from kiosk import enrolment
 from kiosk.chip_proof import Challenges
-from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.errors import CardFault, EnvironmentFault, KioskError, OfficerFault
 from kiosk.first_read import FirstRead
 from kiosk.one_at_a_time import OneAtATime
 from kiosk.scanner_keys import ScannerKeys
@@ -30,6 +31,7 @@ from kiosk.virtual_readers import ask_station, control_socket, running_device, s
 
 if TYPE_CHECKING:
     from sync.kiosk_end import CentralAddress
+    from ui.events import ReaderNotice
     from ui.tray import TrayWindow
     from ui.window import KioskWindow
 
@@ -247,8 +249,8 @@ def notice_of(source: str, event: ReaderEvent) -> Any:
             return ReaderNotice("reading", source=kind, reader=source)
         case CardRead():
             return ReaderNotice("read", read=event, source=kind, reader=source)
-        case Hint(code):
-            return ReaderNotice("hint", code, source=kind, reader=source)
+        case Hint(code, region):
+            return ReaderNotice("hint", code, source=kind, reader=source, region=region)
         case Lifted():
             return ReaderNotice("lifted", source=kind, reader=source)
         case Faulted(fault):
@@ -330,6 +332,7 @@ class ReaderWords:
         self._kept: list[tuple[str, ReaderEvent]] = []
         self._last = "nfc"
         self._first = FirstRead()
+        self._scans = ScanWatch()
 
     def attach(self, post: Callable[[Any], None]) -> None:
         """``post`` takes notices from any thread, first those of readers that were faster than the screen."""
@@ -346,6 +349,13 @@ class ReaderWords:
                 self._kept.append((source, event))
             else:
                 self._tell(self._post, source, event)
+
+    def typed(self, notice: ReaderNotice) -> None:
+        """What a scanner that types into the window read: one reader among the others."""
+        now = time.monotonic()
+        scan = notice.read.payload if notice.read is not None else CardFault(notice.code, "half a scan")
+        for event in [*self._scans.passed(now), *self._scans.scanned(scan, now, began_at=now)]:
+            self.take(notice.reader, event)
 
     def _tell(self, post: Callable[[Any], None], source: str, event: ReaderEvent) -> None:
         if isinstance(event, CardRead) and not self._first.admits(source, event):
@@ -435,7 +445,7 @@ def run(
 
             return run_window(
                 open_counter,
-                window_settings(loaded),
+                replace(window_settings(loaded), take_scan=words.typed),
                 counter_closer=_close,
                 on_feedback=lambda tone: _answer(words, processes, tone == "ok"),
                 on_ready=ready,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.load import load
-from drivers.reader import Gone, Lifted, Reading, Ready
+from drivers.reader import Gone, Hint, Lifted, Reading, Ready
 from kiosk.app import ReaderWords, reader_words
 from kiosk.errors import EnvironmentFault
 from kiosk.values import CardRead, Medium
+from ui.events import ReaderNotice
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,39 @@ def test_the_screen_is_told_which_reader_speaks_and_of_one_card_once() -> None:
     words.take("nfc:2", _read(b"two"))
     assert told[-1].read == _read(b"two")
     assert words.last_source == "nfc:2"
+
+
+def _typed(content: bytes) -> ReaderNotice:
+    return ReaderNotice("read", read=CardRead(Medium.QR, content), source="qr", reader="qr:keyboard")
+
+
+def test_a_scanner_that_types_is_one_reader_among_the_others() -> None:
+    told: list[Any] = []
+    words = ReaderWords()
+    words.attach(told.append)
+    words.take("qr", CardRead(Medium.QR, b"KMC1:A"))
+    words.typed(_typed(b"KMC1:A"))
+    assert [notice.kind for notice in told if notice.kind != "reading"] == ["read"], "the camera was first"
+    words.answered(ok=False)
+    words.typed(_typed(b"KMC1:B"))
+    words.typed(_typed(b"KMC1:B"))
+    assert [notice.read.payload for notice in told if notice.read] == [b"KMC1:A", b"KMC1:B"]
+    assert words.last_source == "qr:keyboard"
+    words.typed(_typed(b"https://metrokota.go.id/kmc"))
+    words.typed(ReaderNotice("fault", "card_unreadable", source="qr", reader="qr:keyboard"))
+    assert [notice.code for notice in told if notice.kind == "fault"] == ["card_foreign", "card_unreadable"]
+    assert {(notice.source, notice.reader) for notice in told[1:]} == {("qr", "qr:keyboard")}
+
+
+def test_a_hint_goes_to_the_screen_with_its_place() -> None:
+    told: list[Any] = []
+    words = ReaderWords()
+    words.attach(told.append)
+    words.take("qr", Hint("closer", (0.1, 0.2, 0.3, 0.4)))
+    (notice,) = told
+    assert (notice.kind, notice.code, notice.region) == ("hint", "closer", (0.1, 0.2, 0.3, 0.4))
+
+
+def test_the_screens_process_loads_no_camera_and_no_reader() -> None:
+    program = "import sys, kiosk.app; assert not {'cv2', 'numpy', 'nfc', 'zxingcpp'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
