@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.e2e.books import Books, read_books
+from tests.e2e.warm import warm_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 CENTRAL = (sys.executable, "-m", "sync.central.cli")
@@ -56,16 +57,11 @@ def clean_environment(home: Path) -> dict[str, str]:
     return kept | {"KMC_HOME": str(home)}
 
 
-def run_command(
-    command: Sequence[str],
-    environment: dict[str, str],
-    *,
-    given: str | None = None,
-    timeout_s: float = COMMAND_S,
-    **options: Any,
-) -> Outcome:
-    """Runs a command to its end; a traceback on standard error is a failure whatever the exit code."""
-    done = subprocess.run(
+def run_anew(
+    command: Sequence[str], environment: dict[str, str], given: str | None, timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end from the very start."""
+    return subprocess.run(
         command,
         env=environment,
         cwd=ROOT,
@@ -75,8 +71,24 @@ def run_command(
         text=True,
         check=False,
         timeout=timeout_s,
-        **options,
     )
+
+
+def run_command(
+    command: Sequence[str],
+    environment: dict[str, str],
+    *,
+    given: str | None = None,
+    timeout_s: float = COMMAND_S,
+) -> Outcome:
+    """Runs a command to its end; a traceback on standard error is a failure whatever the exit code.
+
+    A process of its own in any case; one of our programs started plainly does not load its modules anew.
+    """
+    if tuple(command[:3]) in (CENTRAL, KIOSK) and "LD_PRELOAD" not in environment:
+        done = warm_programs().run(command[2], command[3:], environment, given, timeout_s)
+    else:
+        done = run_anew(command, environment, given, timeout_s)
     assert "Traceback" not in done.stderr, f"{' '.join(command)}\n{done.stderr}"
     lines = done.stdout.splitlines()
     answer = json.loads(lines[-1]) if lines else {}
