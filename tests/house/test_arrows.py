@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,8 +21,13 @@ PURE = {
 }  # fmt: skip
 
 
-def arrows(folder: str) -> Iterator[tuple[str, str]]:
+@cache
+def arrows(folder: str) -> list[tuple[str, str]]:
     """Every import below a folder: the importing file and the module it imports."""
+    return list(_arrows(folder))
+
+
+def _arrows(folder: str) -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

@@ -97,7 +97,7 @@ def test_unexpected_words_and_silent_skips_fail(
     pytester.makepyfile(INNER)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeini("[pytest]\nmarkers = expects_log(*patterns): expected")
-    outcome = pytester.runpytest_subprocess("-p", "tests.conftest", "-q")
+    outcome = pytester.runpytest_subprocess("-p", "tests.conftest", "-p", "no:schemathesis", "-q")
     counts = outcome.parseoutcomes()
     # the calls of the three noisy tests pass, their teardown does not
     assert counts.get("errors") == 3
