@@ -78,9 +78,18 @@ def commands(
 
         with open_counter() as counter:
             answer = desk_commands.status_as_json(counter)
-        return tell(arguments, answer, "\n".join(f"{key}: {value}" for key, value in answer.items()))
+        return tell(arguments, answer, "\n".join(f"{key}: {_plain(answer[key])}".rstrip() for key in answer))
 
     return {"show": show, "confirm": confirm, "void": void, "status": status}
+
+
+def _plain(value: Any) -> str:
+    """A value of the status as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _need_card(arguments: argparse.Namespace) -> None:

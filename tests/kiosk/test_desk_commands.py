@@ -115,6 +115,20 @@ def test_a_pickup_of_a_card_from_elsewhere(world: World, central: Central) -> No
         )
 
 
+def test_the_status_is_told_in_words(world: World) -> None:
+    @contextmanager
+    def opened() -> Iterator[Counter]:
+        yield world.counter
+
+    def tell(_: argparse.Namespace, answer: dict[str, Any], text: str) -> int:
+        lines.update(text.splitlines())
+        return len(answer)
+
+    lines: set[str] = set()
+    assert commands(opened, opened, tell, lambda *_: None)["status"](argparse.Namespace()) == len(lines)
+    assert {"online: no", "warnings: no_rollback_counter, stolen_disk_readable", "loading:"} <= lines
+
+
 def test_only_what_is_about_a_card_asks_central() -> None:
     opened: list[str] = []
 
