@@ -17,10 +17,8 @@ from sync.central.state import Central
 from sync.wire import to_base64
 
 CHIPS: Final = get_args(Chip)
-GRADES: Final = ("p1", "p2")
-"""What central's own chips can be asked to prove; cards of P3 are issued elsewhere."""
-CHALLENGED: Final = ("DESFire", "NTAG424")
-"""Chips that answer a challenge (EV2First)."""
+PROVED_BY: Final = {"p1": CHIPS, "p2": ("DESFire", "NTAG424"), "p3": ("SmartCard",)}
+"""Which chips can prove a grade: P2 by EV2First, P3 by the city's profile (docs/card-profile.md)."""
 Add = Callable[..., argparse.ArgumentParser]
 
 
@@ -42,6 +40,7 @@ def register(group: Any, add: Add) -> argparse.ArgumentParser:
     add_signer(one)
     one = add(group, "list", _list, "list cards")
     one.add_argument("--card-no", default="")
+    one.add_argument("--after", default="", metavar="CARD_NO/ISSUE_NO", help="only what is behind this one")
     one.add_argument("--limit", type=int, default=100)
     one = add(group, "history", _history, "what was done with a card, by whom, and whether they signed")
     one.add_argument("card_no")
@@ -58,7 +57,7 @@ def add_chip(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chip", choices=CHIPS, default="NTAG215")
     parser.add_argument(
-        "--grade", choices=GRADES, default="p1", help="the least a kiosk must have proved by the chip"
+        "--grade", choices=tuple(PROVED_BY), default="p1", help="the least a kiosk must have proved by the chip"
     )
 
 
@@ -79,10 +78,12 @@ def signer_of(central: Central, options: argparse.Namespace) -> Signer | None:
 
 def grade_of(options: argparse.Namespace) -> Grade:
     """The grade that was asked for. Raises OfficerFault ``card_refused`` if that chip cannot prove it."""
-    grade = Grade.of(options.grade)
-    if grade is Grade.P2 and options.chip not in CHALLENGED:
-        raise OfficerFault("card_refused", f"{options.chip} answers no challenge; {', '.join(CHALLENGED)} do")
-    return grade
+    can = PROVED_BY[options.grade]
+    if options.chip not in can:
+        raise OfficerFault(
+            "card_refused", f"{options.chip} cannot prove {options.grade}; only: {', '.join(can)}"
+        )
+    return Grade.of(options.grade)
 
 
 def told(made: IssuedCard) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def _issue_one(central: Central, options: argparse.Namespace, holder_id: int, re
         except ValueError:
             raise OfficerFault("card_refused", "a UID is written in hex") from None
     elif central.mode is Mode.DEMONSTRATION and not options.unbound:
-        uid = virtual_uid(f"holder {holder_id}", len(cards.listed(central)) + 1, options.chip)
+        uid = virtual_uid(f"holder {holder_id}", cards.count_of(central, holder_id) + 1, options.chip)
     else:
         uid = b""
     grade, by = grade_of(options), signer_of(central, options)
@@ -130,7 +131,7 @@ def _revoke(central: Central, options: argparse.Namespace) -> Any:
 
 
 def _list(central: Central, options: argparse.Namespace) -> Any:
-    return cards.listed(central, options.card_no, options.limit)
+    return cards.listed(central, options.card_no, options.limit, options.after)
 
 
 def _history(central: Central, options: argparse.Namespace) -> Any:

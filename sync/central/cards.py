@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from kiosk.credential import uid_is_random
 from kiosk.errors import OfficerFault
@@ -250,13 +250,29 @@ def holder_of(central: Central, card_no: str) -> int:
     return int(found)
 
 
-def listed(central: Central, card_no: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """Cards, newest issue last; of one card number or the first ``limit``."""
+def listed(central: Central, card_no: str = "", limit: int = 100, after: str = "") -> list[dict[str, Any]]:
+    """Cards by number, newest issue last; of one number or all, at most ``limit`` behind ``after``.
+
+    ``after`` is the last of the page before: ``<card_no>/<issue_no>``. Raises OfficerFault ``unknown_row``.
+    """
     query = select(card).order_by(card.c.card_no, card.c.issue_no).limit(limit)
     if card_no:
         query = query.where(card.c.card_no == card_no)
+    if after:
+        number, _, issue = after.partition("/")
+        if not issue.isdecimal() or len(issue) > 9:
+            raise OfficerFault("unknown_row", "a place in this list is CARD_NO/ISSUE_NO")
+        issues = and_(card.c.card_no == number, card.c.issue_no > int(issue))
+        query = query.where(or_(card.c.card_no > number, issues))
     with central.database.read() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def count_of(central: Central, holder_id: int) -> int:
+    """How many cards were ever issued to a holder."""
+    query = select(func.count()).select_from(card).where(card.c.holder_id == holder_id)
+    with central.database.read() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def active_issue(connection: Connection, card_no: str) -> int | None:

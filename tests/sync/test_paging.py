@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from kiosk.errors import OfficerFault
-from sync.central import accounts, cases, importing, kiosk_rows, orders, stock, writeoff
+from sync.central import accounts, cards, cases, importing, kiosk_rows, orders, stock, writeoff
 from sync.central.cli import main
 from sync.central.models import case
 from sync.central.state import Central
@@ -66,6 +66,22 @@ async def test_cases_are_newest_first_on_every_page(central: Central) -> None:
     found = paged(lambda after: cases.listed(central, after=after, limit=2))
     assert found == ["c6", "c4", "c5", "c2", "c0", "c1"]
     assert paged(lambda after: cases.listed(central, exposures=True, after=after, limit=2)) == ["c3"]
+
+
+async def test_cards_have_pages_that_end_between_two_issues(central: Central) -> None:
+    for holder_id in (2, 1, 1, 3, 1):
+        number = cards.count_of(central, holder_id) + 1
+        cards.issue(central, holder_id, "NTAG215", bytes.fromhex(f"04{holder_id:02x}{number:02x}aabbccdd"))
+    whole = [f"{one['card_no']}/{one['issue_no']}" for one in cards.listed(central)]
+    assert len(set(whole)) == 5
+    for limit in (1, 2, 3):
+        found: list[str] = []
+        while page := cards.listed(central, limit=limit, after=found[-1] if found else ""):
+            found += [f"{one['card_no']}/{one['issue_no']}" for one in page]
+        assert found == whole
+    for place in ("x", "1/", "1/x", "1/٣x"):
+        with pytest.raises(OfficerFault, match="unknown_row"):
+            cards.listed(central, after=place)
 
 
 async def test_stock_has_pages_and_the_commands_ask_for_them(
