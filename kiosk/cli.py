@@ -362,6 +362,8 @@ def run_setup(arguments: argparse.Namespace) -> int:
 
 def run_test(arguments: argparse.Namespace) -> int:
     """``test nfc``, ``test qr`` and ``test scanner``: exit 1 for any verdict but ``good`` and ``slow``."""
+    if arguments.page is not None:
+        return write_page(arguments)
     loaded = settings_or_fault()
     device = device_to_test(loaded, arguments.kind, arguments.device)
     try:
@@ -373,6 +375,18 @@ def run_test(arguments: argparse.Namespace) -> int:
         raise
     say(arguments, {key: value for key, value in answer.items() if key != "text"}, answer["text"])
     return 1 if "code" in answer else 0
+
+
+def write_page(arguments: argparse.Namespace) -> int:
+    """``test qr --page``. Raises EnvironmentFault ``write_failed``."""
+    from drivers.doctor.printed_page import draw
+
+    try:
+        arguments.page.write_bytes(draw())
+    except OSError as error:
+        raise EnvironmentFault("write_failed", f"{arguments.page}: {error.strerror}") from error
+    text = f"{arguments.page}: print it at actual size (100 %), then kmc-kiosk test qr"
+    return tell(arguments, {"page": str(arguments.page)}, text)
 
 
 def measure_and_keep(

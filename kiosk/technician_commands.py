@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 KINDS: Final = ("nfc", "qr", "scanner")
@@ -42,9 +43,13 @@ def add_words(add: Any) -> None:
         testing.add_argument("--device", default="", help=device)
         testing.add_argument("--taps", type=int, default=10, metavar="N")
         testing.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for the next tap")
-        testing.set_defaults(two_cards=False)
+        testing.set_defaults(two_cards=False, page=None)
         if kind == "nfc":
             testing.add_argument("--two-cards", action="store_true", help="at the end two cards at once")
+        if kind == "qr":
+            testing.add_argument(
+                "--page", type=Path, metavar="FILE.svg", help="draw a page of codes to print, and no more"
+            )
 
 
 def say_to_person(text: str) -> None:

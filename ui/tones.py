@@ -89,9 +89,15 @@ class Speaker:
                     done = subprocess.run(
                         [player, *args, str(files[tone_now])], capture_output=True, timeout=5, check=False
                     )
-                    trouble = done.stderr.decode(errors="replace").strip() if done.returncode else ""
+                    trouble = _last_line(done.stderr) if done.returncode else ""
                 except (OSError, subprocess.TimeoutExpired) as error:
                     trouble = str(error)
                 if trouble and not failed:
-                    LOG.warning("no sound: %s: %s", player, trouble)
+                    LOG.warning("no sound: %s: %s; kmc-kiosk doctor says what helps", player, trouble)
                 failed = bool(trouble)
+
+
+def _last_line(told: bytes) -> str:
+    """The player's own word: the libraries below it write a page before that."""
+    lines = told.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it failed without a word"

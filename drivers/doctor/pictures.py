@@ -18,6 +18,9 @@ LEAST_FPS: Final = 10.0
 DARK, BRIGHT = 40.0, 225.0
 """Mean grey of 255: below and above these a printed code has too little contrast left."""
 
+BLACK = 3.0
+"""Below, nothing comes through the lens: a sensor's own noise lies above."""
+
 LEAST_SHARPNESS: Final = 15.0
 """Variance of the 4-neighbour Laplacian, the common focus measure (Pech-Pacheco et al., 2000): a picture with
 any edge in focus has some hundreds, one without focus a few."""
@@ -61,14 +64,22 @@ def judge(subject: str, seen: Sequence[Look]) -> list[Finding]:
     light = statistics.median(look.light for look in seen)
     sharpness = max(look.sharpness for look in seen)
     width, height = seen[-1].size
+    pace = _finding(
+        "camera_pace",
+        fps >= LEAST_FPS,
+        subject,
+        f"{width}x{height} at {min(fps, 999):.0f} pictures a second",
+        "more light (cameras slow down in the dark), USB 2.0 or better, MJPG instead of raw pictures",
+    )
+    if light < BLACK:
+        # Of such pictures nothing else can be said.
+        fix = "take off its cap or film, open its shutter, and light the place where the code is held"
+        return [
+            Finding("camera_light", CheckStatus.BAD, subject, f"black: mean grey {light:.0f}", fix, AGAIN),
+            pace,
+        ]
     return [
-        _finding(
-            "camera_pace",
-            fps >= LEAST_FPS,
-            subject,
-            f"{width}x{height} at {min(fps, 999):.0f} pictures a second",
-            "more light (cameras slow down in the dark), USB 2.0 or better, MJPG instead of raw pictures",
-        ),
+        pace,
         _finding(
             "camera_light",
             DARK <= light <= BRIGHT,

@@ -260,6 +260,9 @@ def test_what_pictures_say() -> None:
     assert {finding.status for finding in findings} == {GOOD}
     dark = judge("camera", looks([picture // 20 for picture in sharp]))
     assert of(dark, "camera_light").status is ATTENTION
+    (black, pace) = judge("camera", looks([picture * 0 for picture in sharp]))
+    assert (black.check, black.status, "shutter" in black.fix) == ("camera_light", BAD, True)
+    assert pace.check == "camera_pace"
     slow = judge("camera", looks(sharp, every_s=0.3))
     assert of(slow, "camera_pace").status is ATTENTION
     flat = judge("camera", looks([np.full((90, 160), 100 + at) for at in range(5)]))
