@@ -39,6 +39,12 @@ class StationKeys:
     former: MasterKeys | None = None
     """The keys of chips that are given new ones."""
 
+    @property
+    def card_keys(self) -> tuple[bytes, ...]:
+        """What chips may prove themselves by, the newest first."""
+        known = (self.card, self.former.authentication if self.former else None)
+        return tuple(key for key in known if key is not None)
+
 
 NO_KEYS = StationKeys()
 
@@ -154,11 +160,12 @@ class ChipWriter:
         survey = self._field.writable(card).survey()
         payload, state = self._content(survey)
         proved = None
-        if self._keys.card is not None and payload:
+        known = self._keys.card_keys
+        if known and payload:
             tag = self._tag_again()
             if isinstance(tag, Type4Writer):
                 tag.survey()
-                proved = tag.proves(self._keys.card, encode_record(payload))
+                proved = tag.proves(known, encode_record(payload))
         return survey, payload, state, proved
 
     def _write(self, card: Any, order: Write) -> tuple[Survey, bytes]:

@@ -193,9 +193,9 @@ class Type4Writer:
         """
         return card_profile.run(self._transmit, challenge)
 
-    def proves(self, authentication: bytes, message: bytes) -> bool:
-        """True if the chip answers a challenge with its own key of the one that kiosks hold (P2)."""
-        proof = Prover(authentication).prove(self._transmit, self._uid, message)
+    def proves(self, authentication: tuple[bytes, ...], message: bytes) -> bool:
+        """True if the chip answers a challenge with its own key of one that kiosks hold (P2)."""
+        proof = Prover(*authentication).prove(self._transmit, self._uid, message)
         return proof is not None and proof.grade is Grade.P2
 
     def lock(self) -> None:

@@ -36,6 +36,8 @@ CITY: Final = "Metro"
 CARDS_PER_FILE: Final = 200
 LOCKS: Final = ("none", "permanent")
 PHOTO_ENDINGS: Final = (".jpg", ".jpeg", ".png")
+SMART_CARD: Final = "SmartCard"
+"""A chip that signs (P3)."""
 KEY_FILES: Final = ("application.key", "card-auth-key")
 """What changes cards, and what kiosks hold."""
 Add = Callable[..., argparse.ArgumentParser]
@@ -87,18 +89,19 @@ def register(group: Any, add: Add, issue: argparse.ArgumentParser, branding: Bra
     one.add_argument("--overwrite", action="store_true", help="also chips that hold something")
     one.add_argument("--limit", type=int, help="stop after so many")
     one.add_argument("--master-key-file", type=Path, metavar="FILE", help="key that changes cards (P2)")
-    _add_station(one)
+    add_station(one)
     add_signer(one)
 
     one = add(group, "verify", _verify, "read a card back and say everything that is wrong with it")
     one.add_argument("--qr", default="", metavar="TEXT", help="the printed code instead of a chip")
-    _add_station(one)
+    add_station(one)
 
     one = add(group, "make-keys", _make_keys, "make the keys of chips that prove themselves (P2)")
     one.add_argument("folder", type=Path, metavar="DIR", help="of the issuing station; not a kiosk's")
 
 
-def _add_station(parser: argparse.ArgumentParser) -> None:
+def add_station(parser: argparse.ArgumentParser) -> None:
+    """The reader that chips are laid on."""
     parser.add_argument("--device", default="", help="reader that writes, as of kmc-kiosk write")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="wait so long for a chip")
     parser.add_argument("--card-key-file", type=Path, metavar="FILE", help="key that kiosks hold (P2)")
@@ -225,15 +228,15 @@ def _write(central: Central, options: argparse.Namespace) -> Any:
     if options.batch is None:
         if not options.card_no:
             options.wrong_usage("give --batch DIR, or --card-no CARD_NO")
-        with _station(central, options, keys) as station:
+        with station_of(central, options, keys) as station:
             one = card_writing.write_card(
                 central, options.card_no, station, by, overwrite=options.overwrite, lock=options.lock
             )
         return {"card_no": one.card_no, "issue_no": one.issue_no, "uid": one.uid}
     with card_manifest.opened(options.batch) as manifest:
-        if Grade.of(manifest.grade) >= Grade.P2 and None in keys:
+        if Grade.of(manifest.grade) is Grade.P2 and None in keys:
             raise OfficerFault("card_key_missing", "chips that prove themselves need both key files")
-        with _station(central, options, keys) as station:
+        with station_of(central, options, keys) as station:
             outcome = card_writing.write_batch(
                 central,
                 manifest,
@@ -268,11 +271,14 @@ def _verify(central: Central, options: argparse.Namespace) -> Any:
     if options.qr:
         told = card_check.examine(central, CardRead(Medium.QR, options.qr.encode("utf-8", "replace")))
     else:
-        with _station(central, options, (None, options.card_key_file)) as station:
+        with station_of(central, options, (None, options.card_key_file)) as station:
             seen = station.look()
+            proved = {True: Grade.P2, False: Grade.P1, None: None}[seen.proved]
+            if seen.chip == SMART_CARD and seen.payload:
+                proved = card_check.signed(central, seen, station)
         read = CardRead(Medium.NFC, seen.payload, seen.uid, seen.chip)
-        proved = {True: Grade.P2, False: Grade.P1, None: None}[seen.proved]
-        told = card_check.examine(central, read, proved=proved, locked=seen.locked)
+        # A chip with keys of its own was closed when it got them, whatever its container says.
+        told = card_check.examine(central, read, proved=proved, locked=seen.locked or seen.proved is True)
         if seen.holds not in ("credential", "empty"):
             finding = {"code": seen.holds, "message": "what lies on the chip is no credential"}
             told["findings"] = [finding, *(f for f in told["findings"] if f["code"] != "card_empty")]
@@ -282,7 +288,8 @@ def _verify(central: Central, options: argparse.Namespace) -> Any:
     return told
 
 
-def _station(central: Central, options: argparse.Namespace, keys: Sequence[Path | None]) -> StationProcess:
+def station_of(central: Central, options: argparse.Namespace, keys: Sequence[Path | None]) -> StationProcess:
+    """The writing process on the reader that was named. Raises OfficerFault ``not_in_production``."""
     if central.mode is Mode.PRODUCTION and options.device.startswith("udp"):
         raise OfficerFault("not_in_production", "a virtual reader is for demonstrations only")
     return StationProcess(options.device, timeout_s=options.timeout, key_files=keys)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from kiosk import cose
+from kiosk.chip_proof import Challenges, grade_of
 from kiosk.credential import (
     CLAIM_EXP,
     CLAIM_IAT,
@@ -21,8 +22,9 @@ from kiosk.credential import (
 )
 from kiosk.errors import CardFault
 from kiosk.keyset import KeyStatus
-from kiosk.values import CardRead, Grade, Medium
+from kiosk.values import CardRead, ChipProof, Grade, Medium
 from sync.central.card_issue import day_seconds
+from sync.central.card_station import Seen, Station
 from sync.central.cards import ACTIVE
 from sync.central.models import card, holder
 from sync.central.state import Central
@@ -51,7 +53,7 @@ def examine(
     if claims:
         findings += _of_claims(central, read, claims)
         findings += _of_issue(central, read, claims)
-        if proved is None and claims.get(CLAIM_LEAST_GRADE) == Grade.P2.label:
+        if proved is None and claims.get(CLAIM_LEAST_GRADE) in (Grade.P2.label, Grade.P3.label):
             findings.append(_finding("not_challenged", "the chip was not asked to prove its key"))
     if locked is False and read.medium is Medium.NFC:
         findings.append(_finding("not_locked", "anybody can write over the chip; it would be refused then"))
@@ -65,6 +67,24 @@ def examine(
         "good": all(finding["code"] in HINTS for finding in listed),
         "findings": listed,
     }
+
+
+def signed(central: Central, seen: Seen, station: Station) -> Grade | None:
+    """The grade that a chip proves by signing a fresh challenge; None for one without its certificate yet.
+
+    Raises CardFault ``card_proof_bad``.
+    """
+    challenges = Challenges()
+    challenge = challenges.new()
+    try:
+        certificate, signature = station.sign(challenge)
+    except CardFault as fault:
+        if fault.code != "card_wrong_kind":
+            raise
+        return None
+    proof = ChipProof(Grade.P3, challenge, certificate, signature)
+    read = CardRead(Medium.NFC, seen.payload, seen.uid, seen.chip, proof=proof)
+    return grade_of(read, central.ring.keyset, challenges, central.now())
 
 
 def _claims(read: CardRead) -> dict[int, Any]:

@@ -27,7 +27,12 @@ START_S: Final = 120.0
 SILENT_S: Final = 60.0
 """A writing process says that it is well each second, but not while it writes."""
 END_S: Final = 5.0
-KEY_OPTIONS: Final = ("--master-key-file", "--card-key-file")
+KEY_OPTIONS: Final = (
+    "--master-key-file",
+    "--card-key-file",
+    "--old-master-key-file",
+    "--old-card-key-file",
+)
 MAX_LINE: Final = 64 * 1024
 _FAMILIES: Final[dict[str, type[KioskError]]] = {
     family.family: family for family in (EnvironmentFault, CardFault, CentralFault, OfficerFault)
@@ -61,6 +66,14 @@ class Station(Protocol):
         self, uid: bytes, chip: str, payload: bytes, *, overwrite: bool, lock: str, personalise: bool
     ) -> bytes:
         """Writes the chip with that UID; the payload that was read back."""
+        ...
+
+    def rekey(self, uid: bytes) -> bytes:
+        """Gives the chip with that UID new keys (P2); the payload that lies on it."""
+        ...
+
+    def sign(self, challenge: bytes) -> tuple[bytes, bytes]:
+        """Has a chip sign 16 bytes (P3); its certificate and its signature."""
         ...
 
     def wait_lifted(self) -> None:
@@ -151,6 +164,22 @@ class StationProcess:
         told = self._ask("written", order)
         try:
             return from_base64(told["payload"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _garbled(error) from error
+
+    def rekey(self, uid: bytes) -> bytes:
+        """As Station."""
+        told = self._ask("rekeyed", {"command": "rekey", "uid": uid.hex()})
+        try:
+            return from_base64(told["payload"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _garbled(error) from error
+
+    def sign(self, challenge: bytes) -> tuple[bytes, bytes]:
+        """As Station."""
+        told = self._ask("signed", {"command": "sign", "challenge": challenge.hex()})
+        try:
+            return from_base64(told["certificate"]), from_base64(told["signature"])
         except (ValueError, KeyError, TypeError) as error:
             raise _garbled(error) from error
 

@@ -92,7 +92,7 @@ def write_card(
     if held != cards.issued(central, card_no, one.issue_no).nfc or not held:
         suited(seen, row["chip"], overwrite)
     made = cards.bind(central, card_no, one.issue_no, row["chip"], seen.uid, by=by)
-    personalise = Grade.of(row["least_grade"]) >= Grade.P2
+    personalise = Grade.of(row["least_grade"]) is Grade.P2
     back = station.write(
         seen.uid, row["chip"], made.nfc, overwrite=overwrite, lock=lock, personalise=personalise
     )
@@ -128,7 +128,7 @@ def _write_one(
         card_batch.bind(central, manifest, one, seen.uid, by)
         tell("bound", one, "")
     payload = from_base64(one.nfc)
-    personalise = Grade.of(manifest.grade) >= Grade.P2
+    personalise = Grade.of(manifest.grade) is Grade.P2
     back = station.write(
         seen.uid,
         manifest.chip,

@@ -44,7 +44,7 @@ Line = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f
 KioskId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,8}$")]
 Subject = Annotated[str, Field(pattern=r"^[hf][1-9][0-9]{0,15}$")]
 Digits16 = Annotated[str, Field(pattern=r"^[0-9]{16}$")]
-Chip = Literal["NTAG215", "NTAG216", "FeliCa", "DESFire", "NTAG424"]
+Chip = Literal["NTAG215", "NTAG216", "FeliCa", "DESFire", "NTAG424", "SmartCard"]
 Relation = Literal["mother", "father", "grandmother", "grandfather", "aunt", "uncle", "sibling", "guardian"]
 
 
