@@ -66,7 +66,7 @@ def round_ends_in(engine: SyncEngine) -> str:
     return ""
 
 
-def test_each_fault_of_the_line(town: Town) -> None:
+def each_fault(town: Town) -> None:
     """Met by each kind of request once, while the counter goes on handing out."""
     kiosk, rng = town.kiosk("IRM1"), seeded("line")
     town.start_central()
@@ -87,6 +87,17 @@ def test_each_fault_of_the_line(town: Town) -> None:
         status = counter.status()
         assert (status.waiting, status.frozen) == (0, "")
     assert town.books().of("IRM1") == journal_of(kiosk).hashes
+
+
+def test_each_fault_of_the_line(town: Town) -> None:
+    each_fault(town)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(5))
+def test_each_fault_of_the_line_often(town: Town, part: int) -> None:
+    """Other people in another order."""
+    each_fault(town)
 
 
 def watched(town: Town, shifts: int) -> None:

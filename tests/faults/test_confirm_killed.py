@@ -173,8 +173,8 @@ def test_killed_between_recorded_and_shown(town: Town) -> None:
 
 
 def test_nobody_reads_the_answer(town: Town) -> None:
-    """The terminal went away: the pickup is recorded, counts as unshown, and can be asked about."""
-    kiosk = town.kiosk("IRM1")
+    """The terminal went away: the pickup is recorded, counts as unshown, is asked about, and stayed here."""
+    kiosk, handed = town.kiosk("IRM1"), HandOuts()
     reading, writing = os.pipe()
     os.close(reading)
     words = [*KIOSK, *kiosk.confirm_words(MOTHER, CHECK), "--json"]
@@ -185,3 +185,5 @@ def test_nobody_reads_the_answer(town: Town) -> None:
     assert (done.returncode, done.stderr) == (1, b"kmc-kiosk: nobody reads the answer\n")
     (record,) = dispensed(kiosk)
     assert kiosk.status()["unshown"] == [record["ref"]]
+    sort_out(kiosk, handed)
+    finish("nobody reads the answer", 1, handed, town)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.town import CHECK, MOTHER, RICE, KioskAt, Town
-from tests.faults.counter_work import dispensed, pick_up
+from tests.faults.counter_work import dispensed, hand_out_to_many, pick_up
 from tests.faults.counting import HandOuts, agree
+from tests.faults.shifts import seeded, shift, sort_out
 
 pytestmark = pytest.mark.slow
 
@@ -112,17 +113,48 @@ def test_a_cache_with_flipped_bytes_is_rebuilt(town: Town) -> None:
     agree("cache with flipped bytes", 1, handed, town)
 
 
-def test_a_cache_that_is_gone_or_no_database(town: Town) -> None:
-    kiosk = town.kiosk("IRM1")
+def test_a_cache_that_is_gone_torn_or_no_database(town: Town) -> None:
+    kiosk, handed = town.kiosk("IRM1"), HandOuts()
+    pick_up(kiosk, handed, MOTHER, RICE)
     town.start_central()
-    for content in (b"", b"nothing" * 1000):
+    whole = cache_file(kiosk).read_bytes()
+    for content in (b"", b"nothing" * 1000, whole[: 2 * 4096 + 512]):
         cache_file(kiosk).unlink()
         if content:
             cache_file(kiosk).write_bytes(content)
         assert kiosk.run("show", "--card", MOTHER).code == 1
         code, report = kiosk.sync()
         assert code == 0, report
-        assert kiosk.row(MOTHER, CHECK)["state"] == "ready"
+        states = {one: kiosk.row(MOTHER, one)["state"] for one in (CHECK, RICE)}
+        assert states == {CHECK: "ready", RICE: "taken"}
+    pick_up(kiosk, handed, MOTHER, CHECK)
+    assert kiosk.sync().answer["waiting"] == 0
+    agree("cache gone, torn, or no database", 3, handed, town)
+
+
+@pytest.mark.soak
+def test_many_damaged_caches(town: Town) -> None:
+    """One bit anywhere, or an end that never reached the disk, while the counter works on."""
+    kiosk, handed, rng = town.kiosk("IRM1"), HandOuts(), seeded("damaged caches")
+    town.start_central()
+    noticed = 0
+    for attempt in range(20):
+        path = cache_file(kiosk)
+        content = bytearray(path.read_bytes())
+        if attempt % 2:
+            del content[rng.randrange(4096, len(content)) :]
+        else:
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        done = shift(kiosk, handed, rng.randrange(2**32), 2)
+        assert done.fault in ("", "database_damaged"), done
+        noticed += bool(done.fault)
+        assert kiosk.sync().answer["waiting"] == 0
+        sort_out(kiosk, handed)
+    assert noticed
+    assert shift(kiosk, handed, 1, 1).code == 0
+    assert kiosk.sync().answer["waiting"] == 0
+    agree("cache damaged at random", 20, handed, town)
 
 
 def test_a_ledger_with_flipped_bytes_is_never_made_anew(town: Town) -> None:
@@ -143,10 +175,13 @@ def test_a_ledger_with_flipped_bytes_is_never_made_anew(town: Town) -> None:
 
 
 def test_a_ledger_that_is_gone_is_never_made_anew(town: Town) -> None:
-    kiosk = town.kiosk("IRM1")
-    (kiosk.home / "ledger.db").unlink()
+    kiosk, handed = town.kiosk("IRM1"), HandOuts()
+    hand_out_to_many(kiosk, 1, handed)
     town.start_central()
+    assert kiosk.sync().answer["waiting"] == 0
+    (kiosk.home / "ledger.db").unlink()
     for words in (kiosk.confirm_words(MOTHER, RICE), ["sync", "--once"]):
         outcome = kiosk.run(*words, officer="rina")
         assert (outcome.code, outcome.fault) == (1, "ledger_missing")
     assert not (kiosk.home / "ledger.db").exists()
+    agree("ledger gone, everything sent", 1, handed, town)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.e2e.loopback import Asked, Reply, answering, forward
 from tests.e2e.town import KioskAt, Town
 from tests.faults.counter_work import hand_out_to_many, journal_of
 from tests.faults.counting import HandOuts, agree
+from tests.faults.shifts import seeded
 
 pytestmark = pytest.mark.slow
 
@@ -70,13 +72,12 @@ def test_sync_killed_at_each_step(town: Town, when: str) -> None:
     assert kiosk.sync().answer["rows"] == 0
 
 
-def test_central_killed_during_pushes(any_town: Town) -> None:
-    """Killed as the records arrive, and a moment later: what it acknowledged it has, and it has it once."""
-    town = any_town
+def kills_of_central(town: Town, delays: Sequence[float], pickups: int) -> None:
+    """Killed so long after the records begin to arrive."""
     kiosk, handed = town.kiosk("IRM1"), HandOuts()
     town.start_central()
-    for delay_s in (0.01, 0.05):
-        hand_out_to_many(kiosk, PICKUPS, handed)
+    for delay_s in delays:
+        hand_out_to_many(kiosk, pickups, handed)
 
         def answer(asked: Asked, delay_s: float = delay_s) -> Reply | None:
             if asked.path != "/v1/journal":
@@ -98,7 +99,18 @@ def test_central_killed_during_pushes(any_town: Town) -> None:
         assert acknowledged <= len(town.books().of("IRM1")), "acknowledged and not there"
         town.start_central()
     assert kiosk.sync().code == 0
-    agrees("central killed during pushes", 2, town, kiosk, handed)
+    agrees("central killed during pushes", len(delays), town, kiosk, handed)
+
+
+def test_central_killed_during_pushes(any_town: Town) -> None:
+    """As the records arrive, and a moment later: what it acknowledged it has, and it has it once."""
+    kills_of_central(any_town, (0.01, 0.05), PICKUPS)
+
+
+@pytest.mark.soak
+def test_central_killed_during_pushes_often(any_town: Town) -> None:
+    rng = seeded("central killed")
+    kills_of_central(any_town, [rng.uniform(0, 0.12) for _ in range(20)], 5)
 
 
 def _forward_if_it_can(url: str, asked: Asked, found: list[Reply]) -> None:
@@ -111,11 +123,22 @@ def _forward_if_it_can(url: str, asked: Asked, found: list[Reply]) -> None:
             raise
 
 
-def test_two_rounds_at_once(town: Town) -> None:
+def rounds_at_once(town: Town, tries: int, pickups: int) -> None:
+    """Two processes of one kiosk send the same journal."""
     kiosk, handed = town.kiosk("IRM1"), HandOuts()
-    hand_out_to_many(kiosk, PICKUPS, handed)
     town.start_central()
-    with kiosk.start("sync", "--once") as one, kiosk.start("sync", "--once") as other:
-        assert [one.wait(timeout=60), other.wait(timeout=60)] == [0, 0]
-    agrees("two uploaders", 2, town, kiosk, handed)
+    for _ in range(tries):
+        hand_out_to_many(kiosk, pickups, handed)
+        with kiosk.start("sync", "--once") as one, kiosk.start("sync", "--once") as other:
+            assert [one.wait(timeout=60), other.wait(timeout=60)] == [0, 0]
+    agrees("two uploaders", 2 * tries, town, kiosk, handed)
     assert kiosk.status()["frozen"] == ""
+
+
+def test_two_rounds_at_once(town: Town) -> None:
+    rounds_at_once(town, 1, PICKUPS)
+
+
+@pytest.mark.soak
+def test_two_rounds_at_once_often(town: Town) -> None:
+    rounds_at_once(town, 20, 4)
