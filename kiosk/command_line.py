@@ -129,10 +129,18 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def _add_records(add: _Adder) -> None:
     add.group("journal", "the kiosk's own records")
     listing = add("journal list", "newest records first")
-    listing.add_argument("--last", type=int, default=50, metavar="N")
+    listing.add_argument("--last", type=_positive, default=50, metavar="N")
     listing.add_argument("--type", default="", help="only this type of record")
     verifying = add(
         "journal verify",

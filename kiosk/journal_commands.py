@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kiosk.clock import SystemClock
 from kiosk.commands import open_home, open_ledger, say, tell
-from kiosk.errors import EnvironmentFault
+from kiosk.errors import EnvironmentFault, OfficerFault
 
 DOES_NOT_HOLD: Final = 3
 """Exit code of ``journal verify`` when something does not hold; 1 means that it could not be checked."""
@@ -18,8 +18,11 @@ DOES_NOT_HOLD: Final = 3
 
 def run_list(arguments: argparse.Namespace) -> int:
     """``journal list``."""
+    from kiosk.journal_format import TYPES
     from kiosk.journal_walk import list_records
 
+    if arguments.type and arguments.type not in TYPES:
+        raise OfficerFault("unknown_type", f"a record's type is one of {', '.join(sorted(TYPES))}")
     with open_ledger() as (ledger, _):
         records = list_records(ledger, last=arguments.last, type_=arguments.type)
     lines = [f"{r['name']:<14} {r['at']} {r['type']:<10} {r['right']} {r['quantity'] or ''}" for r in records]

@@ -51,11 +51,14 @@ def commands(open_counter: OpenCounter, tell: Tell) -> Mapping[str, Command]:
 
     def return_stock(arguments: argparse.Namespace) -> int:
         from kiosk.desk_commands import sign_in
+        from kiosk.errors import OfficerFault
         from kiosk.stock_records import give_back
 
         with open_counter() as counter:
             session = sign_in(counter, arguments.officer)
             journal = counter.journal_of_supervisor(session)
+            if all(one.program_id != arguments.program for one in counter.stock()):
+                raise OfficerFault("no_stock", f"no stock of {arguments.program} was ever here")
             records = give_back(journal, session.username, arguments.program)
         quantity = sum(record.quantity for record in records)
         answer = {"slices": [record.detail["slice"] for record in records], "quantity": quantity}

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from kiosk import cose, journal_format
 from kiosk.errors import OfficerFault
-from sync.central import feed, migration
+from sync.central import feed, kiosk_rows, migration
 from sync.central.flags import EXPOSURE
 from sync.central.models import (
     bucket,
@@ -84,7 +84,10 @@ def right(central: Central, key: str) -> dict[str, Any]:
 def records(
     central: Central, kiosk_id: str = "", gen: int | None = None, after: int = 0, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Journal records in order, with their fields; of a quarantined one, why."""
+    """Journal records in order, with their fields; of a quarantined one, why.
+
+    Raises OfficerFault ``unknown_kiosk``.
+    """
     query = select(journal).where(journal.c.seq > after)
     if kiosk_id:
         query = query.where(journal.c.kiosk == kiosk_id)
@@ -92,6 +95,8 @@ def records(
         query = query.where(journal.c.gen == gen)
     query = query.order_by(journal.c.kiosk, journal.c.gen, journal.c.seq).limit(limit)
     with central.database.read() as connection:
+        if kiosk_id:
+            kiosk_rows.state_of(connection, kiosk_id)
         return [_told(row) for row in connection.execute(query).mappings()]
 
 

@@ -16,7 +16,7 @@ from kiosk import stock_slice
 from kiosk.errors import OfficerFault
 from kiosk.journal_format import Record
 from kiosk.stock_slice import StockSlice
-from sync.central import programs
+from sync.central import kiosk_rows, programs
 from sync.central.models import kiosk
 from sync.central.models import stock_slice as slices
 from sync.central.paging import PAGE, behind
@@ -47,7 +47,7 @@ def show(
 ) -> list[dict[str, Any]]:
     """Slices behind ``after`` with what is left of them, oldest first; ``state`` says where each stands.
 
-    Raises OfficerFault ``unknown_row``.
+    Raises OfficerFault ``unknown_row``, ``unknown_program``, ``unknown_kiosk``.
     """
     query = select(slices, kiosk.c.state, kiosk.c.gen.label("kiosk_gen")).select_from(
         slices.join(kiosk, kiosk.c.id == slices.c.kiosk)
@@ -58,6 +58,10 @@ def show(
         query = query.where(slices.c.kiosk == kiosk_id)
     order = (slices.c.program_id, slices.c.kiosk, slices.c.gen, slices.c.n)
     with central.database.read() as connection:
+        if kiosk_id:
+            kiosk_rows.state_of(connection, kiosk_id)
+        if program_id and program_id not in programs.all_of(connection):
+            raise OfficerFault("unknown_program", f"no program {program_id}")
         return [
             {
                 "slice": row.id,

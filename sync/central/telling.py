@@ -9,13 +9,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 ZONE: Final = ZoneInfo("Asia/Jakarta")
+_TIMES: Final = ("at", "from", "until", "since")
 NO_TIME: Final = "-" * 19
 
 
 def as_text(answer: Any) -> str:
-    """A text as it is, rows each ended by an empty line, nothing for no rows."""
+    """A text as it is, rows each ended by an empty line, ``none`` for no rows."""
     if isinstance(answer, str):
         return answer
+    if not answer:
+        return "none"
     rows = answer if isinstance(answer, list) else [answer]
     return "\n".join("".join(f"{name}: {value_text(name, row[name])}\n" for name in row) for row in rows)
 
@@ -29,7 +32,7 @@ def value_text(name: str, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         if name == "wall":
             return time_text(value // 1000)
-        if name.endswith("_at"):
+        if name.endswith("_at") or name in _TIMES:
             return time_text(value)
     return str(value)
 

@@ -57,6 +57,16 @@ def test_verify_exits_0_when_all_holds_and_3_when_not(world: World, run: Run) ->
     )
 
 
+def test_what_cannot_be_listed_is_refused(world: World, run: Run) -> None:
+    note(world)
+    assert run("journal", "list", "--type", "note", "--last", "1")[1]["records"][0]["type"] == "note"
+    code, answer = run("journal", "list", "--type", "notes")
+    assert (code, answer["code"]) == (1, "unknown_type")
+    for last in ("0", "-3", "x"):
+        with pytest.raises(SystemExit, match="2"):
+            run("journal", "list", "--last", last)
+
+
 def last_hash(world: World) -> str:
     return str(world.ledger.row(f"SELECT hash FROM {JOURNAL} ORDER BY seq DESC LIMIT 1")[0].hex())
 

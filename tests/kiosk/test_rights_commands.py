@@ -69,6 +69,8 @@ def test_stock_is_listed_and_given_back(desk: Desk) -> None:
     assert desk.answer == {"slices": [SLICE.id], "quantity": 25_000}
     desk.run("stock", "list")
     assert desk.answer["slices"][0]["left"] == 0
+    with pytest.raises(OfficerFault, match="no_stock"):
+        desk.run("stock", "return", "tepung", "--officer", SUPERVISOR)
 
 
 def test_a_kiosk_retires(desk: Desk) -> None:

@@ -198,7 +198,10 @@ def test_times_are_told_as_times(shell: Shell, capsys: pytest.CaptureFixture[str
     assert telling.as_text({"seen_at": 1795489555, "wall": 1795489555999, "done_at": None, "n_at": True}) == (
         "seen_at: 2026-11-24 10:05:55\nwall: 2026-11-24 10:05:55\ndone_at: \nn_at: True\n"
     )
-    assert telling.as_text([]) == ""
+    assert telling.as_text([{"from": 1795489555, "since": 0}]).split() == [
+        "from:", "2026-11-24", "10:05:55", "since:", telling.NO_TIME,
+    ]  # fmt: skip
+    assert telling.as_text([]) == "none"
 
 
 def test_an_answer_that_nobody_reads_is_no_bug(shell: Shell) -> None:

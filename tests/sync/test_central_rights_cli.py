@@ -77,6 +77,13 @@ async def test_stock_is_allotted_and_shown(central: Central, keeper: PlainKiosk,
     assert of_json(run("stock", "allot", "beras", "AAA1", "5000", "--json"))["slice"] == "AAA1.1/beras/1"
     assert "left: 5000" in run("stock", "show", "--program", "beras")
     assert of_json(run("stock", "show", "--kiosk", "BBB1", "--json")) == []
+    assert run("stock", "show", "--kiosk", "BBB1") == "none\n"
+    for words, code in (
+        (("stock", "show", "--kiosk", "ZZZ9"), "unknown_kiosk"),
+        (("stock", "show", "--program", "tepung"), "unknown_program"),
+        (("journal", "list", "--kiosk", "ZZZ9"), "unknown_kiosk"),
+    ):
+        assert of_json(run(*words, "--json", code=1))["code"] == code
 
 
 async def test_holders_are_merged(run: Run) -> None:
