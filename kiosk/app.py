@@ -20,14 +20,20 @@ from drivers.commands import Challenge, Feedback
 from drivers.reader import Faulted, Gone, Health, Hint, Lifted, ReaderEvent, Reading, Ready
 from drivers.scanner_watch import ScanWatch
 from drivers.supervisor import ProcessSupervisor, ReaderSupervisor
-from kiosk import enrolment
 from kiosk.chip_proof import Challenges
 from kiosk.errors import CardFault, EnvironmentFault, KioskError, OfficerFault
 from kiosk.first_read import FirstRead
 from kiosk.one_at_a_time import OneAtATime
 from kiosk.scanner_keys import ScannerKeys
 from kiosk.values import CardRead, Medium, Mode
-from kiosk.virtual_readers import ask_station, control_socket, running_device, state_file
+from kiosk.virtual_readers import (
+    ask_station,
+    control_socket,
+    mode_of,
+    running_device,
+    state_file,
+    virtual_allowed,
+)
 
 if TYPE_CHECKING:
     from sync.kiosk_end import CentralAddress
@@ -55,7 +61,7 @@ def device_for(loaded: Loaded, kind: str, given: str = "") -> str:
     readers = loaded.settings.readers
     wanted = given or (readers.nfc.devices[0] if kind == "nfc" else readers.qr.source)
     if wanted:
-        if wanted.startswith("udp") and _mode(loaded.home) is Mode.PRODUCTION:
+        if wanted.startswith("udp") and mode_of(loaded.home) is Mode.PRODUCTION:
             raise OfficerFault("not_in_production", "a virtual reader is for demonstrations only")
         return wanted
     found = find_real(kind)
@@ -76,16 +82,6 @@ def find_real(kind: str) -> str:
     from drivers.camera_devices import find_cameras
 
     return next((camera.path for camera in find_cameras()), "")
-
-
-def virtual_allowed(loaded: Loaded) -> bool:
-    """True if this kiosk was enrolled for demonstration and the settings do not say ``off``."""
-    return loaded.settings.readers.virtual == "auto" and _mode(loaded.home) is Mode.DEMONSTRATION
-
-
-def _mode(home: Path) -> Mode | None:
-    bundle = enrolment.load(home)
-    return bundle.enrolment.mode if bundle else None
 
 
 def reader_words(loaded: Loaded) -> dict[str, list[str]]:

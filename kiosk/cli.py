@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from config.load import Loaded, home_folder
 from kiosk import (
     adopt_commands,
+    config_commands,
     counter_commands,
+    demonstration_commands,
     enrol_commands,
     journal_commands,
     rights_commands,
@@ -27,11 +29,10 @@ from kiosk import (
 )
 from kiosk.command_line import Command, make_parser
 from kiosk.commands import open_counter, open_home, say, settings_or_fault, tell
-from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.errors import EnvironmentFault, KioskError
 from kiosk.technician_commands import say_to_person
 
 if TYPE_CHECKING:
-    from drivers.doctor.chosen import Chosen
     from kiosk.clock import Clock
     from kiosk.counter import Counter
     from kiosk.home import Home
@@ -248,20 +249,6 @@ def run_journal_verify(arguments: argparse.Namespace) -> int:
     return tell_verified(arguments, verify_file(arguments.file, open_home()))
 
 
-def run_config_check(arguments: argparse.Namespace) -> int:
-    """``config check``."""
-    loaded = settings_or_fault()
-    return tell(arguments, {"home": str(loaded.home), "file": str(loaded.file)}, "The settings are good.")
-
-
-def run_config_show(arguments: argparse.Namespace) -> int:
-    """``config show``."""
-    from config.show import as_json, as_toml
-
-    loaded = settings_or_fault()
-    return tell(arguments, as_json(loaded), as_toml(loaded).rstrip())
-
-
 def run_devices(arguments: argparse.Namespace) -> int:
     """``devices``; of a demonstration its virtual readers too."""
     from drivers.doctor.listing import Listed, as_text, list_devices
@@ -279,7 +266,9 @@ def run_devices(arguments: argparse.Namespace) -> int:
 def run_doctor(arguments: argparse.Namespace) -> int:
     """``doctor``: exit 1 if something fails."""
     from drivers.doctor import hardware, report
+    from drivers.doctor.chosen import Chosen
     from drivers.doctor.machine import Machine, account
+    from drivers.doctor.system_setup import set_up
     from kiosk import examination, reader_scores
     from kiosk.clock import SystemClock
     from sync.examination import examine as examine_central
@@ -287,13 +276,18 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     machine, user, clock = Machine(), account(arguments.user), SystemClock()
     if arguments.fix:
         try:
-            for line in set_up_system(arguments.user):
+            for line in set_up(arguments.user, say_to_person):
                 say_to_person(f"done: {line}")
         except EnvironmentFault as fault:  # what could not be mended is among the findings
             say_to_person(f"{fault.code}: {fault.message}")
     findings = [
         *examination.examine_settings(),
-        *hardware.examine(machine, user, look=not arguments.no_picture, settings=_chosen_readers()),
+        *hardware.examine(
+            machine,
+            user,
+            look=not arguments.no_picture,
+            settings=Chosen(**technician_commands.readers_in_use()),
+        ),
         *reader_scores.examine(home_folder()),
         *examination.examine(home_folder(), clock),
         examination.examine_sound(),
@@ -305,35 +299,14 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     return 1 if "code" in answer else 0
 
 
-def set_up_system(user: str) -> list[str]:
-    """What was done to the system for that user; else for the one who typed sudo, or this one.
-
-    Raises EnvironmentFault; with ``root_needed`` a person was told what to type instead.
-    """
-    from drivers.doctor.machine import Machine, account
-    from drivers.doctor.system_setup import apply, wanted
-
-    machine = Machine()
-    changes = wanted(machine, account(user or os.environ.get("SUDO_USER", "")).name)
-    try:
-        return apply(machine, changes)
-    except EnvironmentFault as fault:
-        if fault.code == "root_needed":
-            say_to_person("Only root may write these. Type as root, or have it done by somebody who may:\n")
-            for line in fault.detail["commands"]:
-                say_to_person(line)
-            say_to_person("")
-        raise
-
-
 def run_setup(arguments: argparse.Namespace) -> int:
     """``setup`` and ``setup --system``."""
     from drivers.doctor.listing import as_toml, list_devices
     from drivers.doctor.machine import Machine, account
-    from kiosk import setup_dialogue
+    from drivers.doctor.system_setup import set_up
 
     if arguments.system:
-        done = set_up_system(arguments.user)
+        done = set_up(arguments.user, say_to_person)
         return tell(arguments, {"done": done}, "\n".join(done) or "Nothing was missing.")
     loaded = settings_or_fault()
 
@@ -343,27 +316,16 @@ def run_setup(arguments: argparse.Namespace) -> int:
         except EnvironmentFault as fault:
             return f"{fault.code}: {fault.message}"
 
-    ask = None if arguments.yes else setup_dialogue.ask_at_terminal
-    chosen = setup_dialogue.choose(
-        [one.as_json() for one in list_devices(Machine(), account(arguments.user))], ask, attempt
-    )
-    if not chosen:
-        fix = "plug one in and try again; kmc-kiosk doctor looks closer"
-        raise EnvironmentFault(
-            "nothing_found", f"nothing that reads cards or codes was chosen: {fix}", fix=fix
-        )
-    say_to_person(as_toml(chosen))
-    if ask and not setup_dialogue.says_yes(ask, f"Write this to {loaded.file}? y or n [y] ", True):
-        raise OfficerFault("not_written", "nothing was written")
-    setup_dialogue.write(loaded.file, chosen)
-    answer = {"file": str(loaded.file), "settings": chosen}
-    return tell(arguments, answer, "Written. " + setup_dialogue.how_to_test(chosen))
+    found = [one.as_json() for one in list_devices(Machine(), account(arguments.user))]
+    return technician_commands.set_up_readers(arguments, loaded.file, found, attempt, as_toml)
 
 
 def run_test(arguments: argparse.Namespace) -> int:
     """``test nfc``, ``test qr`` and ``test scanner``: exit 1 for any verdict but ``good`` and ``slow``."""
     if arguments.page is not None:
-        return write_page(arguments)
+        from drivers.doctor.printed_page import draw
+
+        return technician_commands.write_page(arguments, draw())
     loaded = settings_or_fault()
     device = device_to_test(loaded, arguments.kind, arguments.device)
     try:
@@ -377,18 +339,6 @@ def run_test(arguments: argparse.Namespace) -> int:
     return 1 if "code" in answer else 0
 
 
-def write_page(arguments: argparse.Namespace) -> int:
-    """``test qr --page``. Raises EnvironmentFault ``write_failed``."""
-    from drivers.doctor.printed_page import draw
-
-    try:
-        arguments.page.write_bytes(draw())
-    except OSError as error:
-        raise EnvironmentFault("write_failed", f"{arguments.page}: {error.strerror}") from error
-    text = f"{arguments.page}: print it at actual size (100 %), then kmc-kiosk test qr"
-    return tell(arguments, {"page": str(arguments.page)}, text)
-
-
 def measure_and_keep(
     loaded: Loaded, kind: str, device: str, taps: int = 10, timeout_s: float = 60.0, two_cards: bool = False
 ) -> dict[str, Any]:
@@ -397,8 +347,6 @@ def measure_and_keep(
     Raises EnvironmentFault as opening the reader does, ``tap_timeout``.
     """
     from drivers.doctor.opening import take_taps
-    from kiosk import reader_scores
-    from kiosk.clock import SystemClock
 
     options = {} if kind == "nfc" else options_of_qr(loaded, device)
     path, score = take_taps(
@@ -413,26 +361,8 @@ def measure_and_keep(
     answer = {"device": path} | score.as_json()
     if score.verdict in ("unsure", "bad"):
         answer |= {"code": f"reader_{score.verdict}", "message": score.message}
-    try:
-        reader_scores.keep(loaded.home, kind, answer, SystemClock().now())
-    except EnvironmentFault as fault:
-        say_to_person(f"the doctor will not know of this: {fault.message}")
+    technician_commands.keep_score(loaded.home, kind, answer)
     return answer | {"text": score.as_text()}
-
-
-def run_tap(arguments: argparse.Namespace) -> int:
-    """``tap``."""
-    return _at_station(arguments, {"do": "tap", "card_no": arguments.card_no, "hold_s": arguments.hold})
-
-
-def run_show_qr(arguments: argparse.Namespace) -> int:
-    """``show-qr``."""
-    return _at_station(arguments, {"do": "show_qr", "card_no": arguments.card_no, "hold_s": arguments.hold})
-
-
-def run_cards(arguments: argparse.Namespace) -> int:
-    """``cards``."""
-    return _at_station(arguments, {"do": "list"})
 
 
 def run_virtual(arguments: argparse.Namespace) -> int:
@@ -441,21 +371,11 @@ def run_virtual(arguments: argparse.Namespace) -> int:
     from kiosk.virtual_readers import cards_file, prepare_socket, state_file
 
     home = home_folder()
-    refuse_in_production(home)
+    demonstration_commands.refuse_in_production(home)
     return run(prepare_socket(home), cards_file(home), 0, 0, state_file(home))
 
 
 # -- what they share --
-
-
-def refuse_in_production(home: Path) -> None:
-    """Raises OfficerFault ``not_in_production`` on a kiosk that was enrolled for production."""
-    from kiosk import enrolment
-    from kiosk.values import Mode
-
-    bundle = enrolment.load(home)
-    if bundle is not None and bundle.enrolment.mode is Mode.PRODUCTION:
-        raise OfficerFault("not_in_production", "this belongs to demonstrations; this kiosk is in production")
 
 
 def device_to_read(loaded: Loaded, kind: str, given: str) -> str:
@@ -499,31 +419,6 @@ def options_of_qr(loaded: Loaded, device: str) -> dict[str, Any]:
     return {"controls": CameraControls(camera.exposure_ms, camera.focus)}
 
 
-def _chosen_readers() -> Chosen:
-    """What the settings say of readers; as if nothing were set while they are wrong."""
-    from drivers.doctor.chosen import Chosen
-    from kiosk.app import virtual_allowed
-    from kiosk.one_at_a_time import is_running
-    from kiosk.virtual_readers import running_device
-
-    try:
-        loaded = settings_or_fault()
-        virtual = virtual_allowed(loaded) and bool(running_device(loaded.home, "nfc"))
-    except KioskError:  # the doctor tells of it by its own check
-        return Chosen()
-    readers = loaded.settings.readers
-    return Chosen(
-        nfc=readers.nfc.devices,
-        nfc_enabled=readers.nfc.enabled,
-        camera=readers.qr.source,
-        camera_enabled=readers.qr.enabled,
-        scanner=readers.scanner.device,
-        prefix=readers.scanner.prefix,
-        open_them=not is_running(loaded.home),
-        virtual=virtual,
-    )
-
-
 def _way_to_central() -> CentralAddress:
     """Central's address as a running kiosk would use it; none while settings or enrolment are wrong."""
     from dataclasses import replace
@@ -560,19 +455,6 @@ def _commands(arguments: argparse.Namespace) -> TextIO | None:
     return None if arguments.once else sys.stdin
 
 
-def _at_station(arguments: argparse.Namespace, order: dict[str, Any]) -> int:
-    from kiosk.virtual_readers import ask_station
-
-    home = home_folder()
-    refuse_in_production(home)
-    answer = ask_station(home, order)
-    if "cards" in answer:
-        text = "\n".join(f"{c['card_no']:<12} {c['chip']:<8} {c['label']}" for c in answer["cards"])
-    else:
-        text = "Done."
-    return tell(arguments, answer, text)
-
-
 def _tell_fault(fault: KioskError, as_json: bool) -> int:
     if as_json:
         print(json.dumps(fault.as_json(), ensure_ascii=False, default=str), flush=True)
@@ -594,16 +476,16 @@ COMMANDS: Mapping[str, Command] = {
     "journal acknowledge": run_journal_acknowledge,
     "journal salvage": journal_commands.run_salvage,
     "journal unshown": journal_commands.run_unshown,
-    "config check": run_config_check,
-    "config show": run_config_show,
+    "config check": config_commands.run_check,
+    "config show": config_commands.run_show,
     "devices": run_devices,
     "doctor": run_doctor,
     "setup": run_setup,
     **{f"test {kind}": run_test for kind in technician_commands.KINDS},
     "demo": run_demo,
-    "tap": run_tap,
-    "show-qr": run_show_qr,
-    "cards": run_cards,
+    "tap": demonstration_commands.run_tap,
+    "show-qr": demonstration_commands.run_show_qr,
+    "cards": demonstration_commands.run_cards,
     "virtual": run_virtual,
     **counter_commands.commands(open_counter, open_asking_counter, tell, say),
     **rights_commands.commands(open_counter, tell),

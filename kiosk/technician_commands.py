@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from kiosk import reader_scores, setup_dialogue
+from kiosk.clock import SystemClock
+from kiosk.commands import settings_or_fault, tell
+from kiosk.errors import EnvironmentFault, KioskError, OfficerFault
+from kiosk.one_at_a_time import is_running
+from kiosk.virtual_readers import running_device, virtual_allowed
 
 KINDS: Final = ("nfc", "qr", "scanner")
 
@@ -50,6 +59,70 @@ def add_words(add: Any) -> None:
             testing.add_argument(
                 "--page", type=Path, metavar="FILE.svg", help="draw a page of codes to print, and no more"
             )
+
+
+def set_up_readers(
+    arguments: argparse.Namespace,
+    file: Path,
+    found: Sequence[Mapping[str, Any]],
+    attempt: setup_dialogue.Try,
+    as_toml: Callable[[dict[str, str]], str],
+) -> int:
+    """``setup``: asks, tries, writes. ``found`` are the documents of ``devices --json``.
+
+    Raises EnvironmentFault ``nothing_found``, OfficerFault ``not_written``, and what writing raises.
+    """
+    ask = None if arguments.yes else setup_dialogue.ask_at_terminal
+    chosen = setup_dialogue.choose(found, ask, attempt)
+    if not chosen:
+        fix = "plug one in and try again; kmc-kiosk doctor looks closer"
+        raise EnvironmentFault(
+            "nothing_found", f"nothing that reads cards or codes was chosen: {fix}", fix=fix
+        )
+    say_to_person(as_toml(chosen))
+    if ask and not setup_dialogue.says_yes(ask, f"Write this to {file}? y or n [y] ", True):
+        raise OfficerFault("not_written", "nothing was written")
+    setup_dialogue.write(file, chosen)
+    answer = {"file": str(file), "settings": chosen}
+    return tell(arguments, answer, "Written. " + setup_dialogue.how_to_test(chosen))
+
+
+def readers_in_use() -> dict[str, Any]:
+    """What the settings say of readers; as if nothing were set while they are wrong."""
+    try:
+        loaded = settings_or_fault()
+        virtual = virtual_allowed(loaded) and bool(running_device(loaded.home, "nfc"))
+    except KioskError:  # the doctor tells of it by its own check
+        return {}
+    readers = loaded.settings.readers
+    return {
+        "nfc": readers.nfc.devices,
+        "nfc_enabled": readers.nfc.enabled,
+        "camera": readers.qr.source,
+        "camera_enabled": readers.qr.enabled,
+        "scanner": readers.scanner.device,
+        "prefix": readers.scanner.prefix,
+        "open_them": not is_running(loaded.home),
+        "virtual": virtual,
+    }
+
+
+def write_page(arguments: argparse.Namespace, svg: bytes) -> int:
+    """``test qr --page``. Raises EnvironmentFault ``write_failed``."""
+    try:
+        arguments.page.write_bytes(svg)
+    except OSError as error:
+        raise EnvironmentFault("write_failed", f"{arguments.page}: {error.strerror}") from error
+    text = f"{arguments.page}: print it at actual size (100 %), then kmc-kiosk test qr"
+    return tell(arguments, {"page": str(arguments.page)}, text)
+
+
+def keep_score(home: Path, kind: str, answer: Mapping[str, Any]) -> None:
+    """Keeps what ten taps showed for the doctor; a person is told where that cannot be."""
+    try:
+        reader_scores.keep(home, kind, answer, SystemClock().now())
+    except EnvironmentFault as fault:
+        say_to_person(f"the doctor will not know of this: {fault.message}")
 
 
 def say_to_person(text: str) -> None:

@@ -10,7 +10,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from config.load import Loaded
+from kiosk import enrolment
 from kiosk.errors import EnvironmentFault, OfficerFault
+from kiosk.values import Mode
 
 TRAY_FILE = "cards.jsonl"
 ANSWER_TIMEOUT_S = 15.0
@@ -18,6 +21,17 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_SOCKET_PATH = 107
 """Bytes of a Unix socket's path: ``sun_path`` holds 108 with its final NUL (unix(7))."""
 SHARED_FOLDER = Path("/tmp")  # noqa: S108  a folder of our own in it, checked
+
+
+def virtual_allowed(loaded: Loaded) -> bool:
+    """True if this kiosk was enrolled for demonstration and the settings do not say ``off``."""
+    return loaded.settings.readers.virtual == "auto" and mode_of(loaded.home) is Mode.DEMONSTRATION
+
+
+def mode_of(home: Path) -> Mode | None:
+    """What this kiosk was enrolled for; None for none. Raises as reading the enrolment does."""
+    bundle = enrolment.load(home)
+    return bundle.enrolment.mode if bundle else None
 
 
 def control_socket(home: Path) -> Path:

@@ -6,12 +6,12 @@ These files are ours alone and written whole, so that writing them again changes
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from drivers.doctor.machine import Machine
+from drivers.doctor.machine import Machine, account
 from drivers.nfc_devices import USB_NAMES
 from kiosk.errors import EnvironmentFault
 
@@ -127,6 +127,24 @@ def apply(machine: Machine, changes: Sequence[Change]) -> list[str]:
             _write(machine.at(change.path), change.content)
             done.append(change.path)
     return done
+
+
+def set_up(user: str, say: Callable[[str], None]) -> list[str]:
+    """What was done to the system for that user; else for the one who typed sudo, or this one.
+
+    Raises EnvironmentFault; with ``root_needed`` a person was told what to type instead.
+    """
+    machine = Machine()
+    changes = wanted(machine, account(user or os.environ.get("SUDO_USER", "")).name)
+    try:
+        return apply(machine, changes)
+    except EnvironmentFault as fault:
+        if fault.code == "root_needed":
+            say("Only root may write these. Type as root, or have it done by somebody who may:\n")
+            for line in fault.detail["commands"]:
+                say(line)
+            say("")
+        raise
 
 
 def _write(path: Path, content: str) -> None:
