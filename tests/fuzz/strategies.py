@@ -12,6 +12,7 @@ import cbor2
 from hypothesis import strategies as st
 
 from drivers.chips import ndef, type2, type3, type4
+from drivers.write_orders import Write, encode_order
 from kiosk import cose
 from tests.fuzz.targets import CHIP, NOW, PRINTED, UID
 
@@ -129,6 +130,9 @@ _READ = (
     b'{"event":"read","medium":"nfc","payload":"QUJD","uid":"04a1b2c3d4e580","chip":"NTAG215","read_ms":1.5}'
 )
 
+_ORDER = encode_order(Write(b"\x04" * 7, "NTAG215", CHIP, lock="permanent")).encode()
+_EXCHANGED = bytes.fromhex("C00300900092010096020000970800040402010011039000")
+_EXCHANGE = bytes([len(_EXCHANGED)]) + _EXCHANGED
 STRATEGIES: Mapping[str, st.SearchStrategy[bytes]] = {
     "ndef": either(RECORDS, ndef.encode_record(CHIP), ndef.encode_with_mirror(CHIP, b"0" * 36)),
     "chip": either(MESSAGES, CHIP),
@@ -148,6 +152,7 @@ STRATEGIES: Mapping[str, st.SearchStrategy[bytes]] = {
         MESSAGES.map(lambda message: len(message).to_bytes(2, "big") + message + bytes(70))
     ),
     "signature": either(st.binary(min_size=32, max_size=32) | st.binary(min_size=56, max_size=56)),
+    "station": either(ANSWERS | TYPE4, _ORDER, _EXCHANGE),
     "line": either(LINES | JSON.map(lambda value: json.dumps(value).encode()), _READ),
 }
 """For each target what it is fed."""

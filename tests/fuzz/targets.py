@@ -15,11 +15,14 @@ import base45
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.chip_prover import Prover
-from drivers.chips import card_profile, ev2, ndef, originality, pcsc_atr, type2, type3, type4
-from drivers.chips.identify import identify_type_a, identify_type_b, identify_type_f
+from drivers.chips import card_profile, ev2, ndef, originality, passthrough, pcsc_atr, type2, type3, type4
+from drivers.chips.identify import Chip, Family, identify_type_a, identify_type_b, identify_type_f
+from drivers.chips.personalise import MasterKeys
 from drivers.commands import parse_command
 from drivers.lines import encode_event, parse_event
 from drivers.reader import Faulted
+from drivers.write_orders import parse_order
+from drivers.write_tags import Type2Writer, Type4Writer
 from kiosk import chip_proof, cose
 from kiosk.credential import MAX_PAYLOAD, issue, verify
 from kiosk.errors import CardFault
@@ -145,13 +148,27 @@ def proof_answers(data: bytes) -> None:
     challenge = bytes(16)
     _faults(lambda: card_profile.run(_Answers(data).whole, challenge))
     _faults(lambda: ev2.authenticate(_Answers(data).whole, 1, bytes(16), bytes(16)))
-    prover = Prover(bytes(16), random=bytes)
+    prover = Prover(bytes(16), b"f" * 16, random=bytes)
     prover.take_challenge(challenge)
     message = ndef.encode_with_mirror(CHIP, data[:64])
     found = []
     _faults(lambda: found.append(prover.prove(_Answers(data).whole, UID, message)))
     if any(proof is not None and proof.grade is Grade.P2 for proof in found):
         raise Believed("a chip without the key")
+
+
+def station_answers(data: bytes) -> None:
+    """The answers of a chip on the writing station, and orders: nothing is written that was not asked."""
+    chip = Chip(Family.TYPE4, "DESFire", UID)
+    old, new = MasterKeys(bytes(16), b"a" * 16), MasterKeys(b"b" * 16, b"c" * 16)
+    _faults(lambda: Type4Writer(_Answers(data).whole, chip).survey())
+    _faults(lambda: Type4Writer(_Answers(data).whole, chip).rekey(old, new, CHIP))
+    _faults(lambda: Type4Writer(_Answers(data).whole, chip).personalise(new, CHIP))
+    for reader in ("ACR122U", "any"):
+        _faults(lambda reader=reader: passthrough.exchange(_Answers(data).whole, reader, b"\x60"))  # type: ignore[misc]
+        frames = passthrough.Type2Frames(_Answers(data).whole, reader)
+        _faults(lambda frames=frames: Type2Writer(frames, chip).survey())  # type: ignore[misc]
+    parse_order(data)
 
 
 def certificate(data: bytes) -> None:
@@ -237,6 +254,7 @@ TARGETS: Mapping[str, Target] = {
     "certificate": certificate,
     "signature": signature,
     "line": line,
+    "station": station_answers,
 }
 KEYS = {bytes([65 + number]): name for number, name in enumerate(TARGETS)}
 """First byte of an input, a capital letter, to target."""
