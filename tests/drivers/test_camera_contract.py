@@ -111,7 +111,7 @@ class FileRig(RecordedRig):
         super().__init__(folder, source or str(self.file))
 
     def shoot(self, jpeg: bytes) -> None:
-        seen = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        seen = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
         small = bytes(cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, 50])[1])
         assert len(small) <= self.ROOM
         whole = not self.file.exists()
