@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QObject, Signal
 
 from kiosk.errors import KioskError
@@ -9,6 +11,8 @@ from kiosk.values import OfficerSession
 from ui.schedule import Alarms, Schedule
 from ui.timing import Timing
 from ui.worker import CounterWorker
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class OfficerDesk(QObject):
@@ -62,7 +66,7 @@ class OfficerDesk(QObject):
         self.become(stage)
 
     def say(self, code: str, number: int = 0) -> None:
-        """Say a message by its code; ``number`` goes with it, such as seconds to wait."""
+        """Say a message by its code; ``number`` goes with it: seconds to wait, or a day as 20261123."""
         self.message = code
         self.number = number
         self.changed.emit()
@@ -76,5 +80,12 @@ class OfficerDesk(QObject):
         """The counter refused: say why."""
         self.busy = False
         wait = fault.detail.get("wait_s", 0)
-        self.say(fault.code, int(wait) if isinstance(wait, int | float) else 0)
+        seconds = int(wait) if isinstance(wait, int | float) else 0
+        self.say(fault.code, seconds or _denied_on(fault))
         self.feedback.emit("attention")
+
+
+def _denied_on(fault: KioskError) -> int:
+    """The day since which the deny list has the card, as 20261123; 0 for any other fault."""
+    since = fault.detail.get("since", "")
+    return int(since.replace("-", "")) if isinstance(since, str) and _DAY.fullmatch(since) else 0

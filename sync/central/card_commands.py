@@ -57,7 +57,10 @@ def add_chip(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chip", choices=CHIPS, default="NTAG215")
     parser.add_argument(
-        "--grade", choices=tuple(PROVED_BY), default="p1", help="the least a kiosk must have proved by the chip"
+        "--grade",
+        choices=tuple(PROVED_BY),
+        default="p1",
+        help="the least a kiosk must have proved by the chip",
     )
 
 

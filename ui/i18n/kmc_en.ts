@@ -1192,6 +1192,10 @@
         <translation>Old card. The holder has a new one.</translation>
     </message>
     <message>
+        <source>Tercatat sejak %1.</source>
+        <translation>On record since %1.</translation>
+    </message>
+    <message>
         <source>Kartu dilaporkan hilang. Periksa KTP.</source>
         <translation>Card reported lost. Check the KTP.</translation>
     </message>

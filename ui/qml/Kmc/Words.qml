@@ -550,9 +550,18 @@ QtObject {
         case "counter_missing":
             return qsTr("Tidak tercatat karena gangguan program. Panggil teknisi.");
         default:
-            return code.startsWith("card_") ? officerCardFault(code)
+            return code.startsWith("card_") ? officerCardFault(code) + sinceDay(number)
                                             : qsTr("Belum bisa dilakukan (%1).").arg(code);
         }
+    }
+
+    // Since when the deny list has a card; the day comes as 20261123, 0 without one.
+    function sinceDay(day: int): string {
+        if (day <= 0)
+            return "";
+        const text = String(day);
+        return " " + qsTr("Tercatat sejak %1.").arg(
+            date(text.substring(0, 4) + "-" + text.substring(4, 6) + "-" + text.substring(6, 8)));
     }
 
     // The same card fault with what the officer needs to know.
