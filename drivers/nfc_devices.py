@@ -122,7 +122,7 @@ def find_device(path: str) -> DeviceReference:
             return device
     others = ", ".join(_ccid_readers()) if not devices else ""
     hint = f"; {others} speaks CCID, which needs PC/SC" if others else ""
-    where = f"on {path}" if path else "on USB"
+    where = "on USB" if path in ("", "usb") else f"on {path}"
     raise EnvironmentFault("reader_missing", f"no NFC reader {where}{hint}", device=path)
 
 

@@ -111,6 +111,7 @@ _FIXES: Final = {
     "keys_exposed": "chmod 0400 {folder}/device.keys",
     "data_folder_read_only": "mount the data folder's disk for writing; look for a full or failing disk",
     "disk_full": "free some space on the data folder's disk",
+    "ledger_salvaged": "kmc-kiosk sync --once; then, with a new ticket: kmc-kiosk enrol TICKET --central URL",
     "not_enrolled": "kmc-kiosk enrol TICKET --central URL",
 }
 
@@ -223,9 +224,8 @@ def _ledger(home: Home, clock: Clock) -> Iterator[Finding]:
         frozen = ledger.meta("frozen") or ""
         if frozen:
             seen = f"{frozen}: this kiosk hands out nothing"
-            yield Finding(
-                "dispensing", CheckStatus.BAD, "ledger.db", seen, "kmc-kiosk sync --once; kmc-kiosk status"
-            )
+            fix = _FIXES.get(frozen, "kmc-kiosk sync --once; kmc-kiosk status")
+            yield Finding("dispensing", CheckStatus.BAD, "ledger.db", seen, fix)
         else:
             yield Finding("dispensing", CheckStatus.GOOD, "ledger.db", "nothing keeps it from handing out")
         state = sync_state.load(home.path)

@@ -97,6 +97,8 @@ def test_a_kiosk_that_is_stopped(world: World) -> None:
     world.ledger.set_meta(frozen="kiosk_stopped")
     found = checked(world.path, world.clock)["dispensing"]
     assert (found.status, "kiosk_stopped" in found.evidence) == (BAD, True)
+    world.ledger.set_meta(frozen="ledger_salvaged")
+    assert "kmc-kiosk enrol TICKET" in checked(world.path, world.clock)["dispensing"].fix
 
 
 def test_a_clock_that_went_back(world: World) -> None:
