@@ -78,6 +78,12 @@ def test_a_picture_of_its_code(badged: World) -> None:
 def test_a_copied_uid_is_no_badge(badged: World) -> None:
     """The credential is the factor, never the UID alone."""
     genuine = badge(badged)
-    refused("card_wrong_chip", badged.counter.read, CardRead(genuine.medium, genuine.payload, b"\x04" * 7))
+    other_chip = CardRead(genuine.medium, genuine.payload, b"\x04" * 7)
     bare = CardRead(genuine.medium, b"", genuine.uid, "NTAG215")
-    refused("card_empty", badged.counter.sign_in, OFFICER, PIN, bare)
+    holders = CardRead(genuine.medium, badged.card(1).payload, genuine.uid, "NTAG215")
+    for copy, code in ((other_chip, "card_wrong_chip"), (bare, "card_empty"), (holders, "wrong_badge")):
+        refused(code, badged.counter.sign_in, OFFICER, PIN, copy)
+    for copy, code in ((other_chip, "card_wrong_chip"), (bare, "card_empty"), (holders, "not_a_badge")):
+        refused(code, badged.counter.badge_owner, copy)
+    assert badged.ledger.rows("SELECT 1 FROM journal WHERE type = 'sign_in'") == []
+    assert badged.counter.sign_in(OFFICER, PIN, genuine).username == OFFICER

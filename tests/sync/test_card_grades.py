@@ -132,7 +132,8 @@ def test_a_card_without_keys_of_its_own_gets_none(central: Central, field: Virtu
     chip = blank_ntag424(UID)
     cards.issue(central, 1, "NTAG424", b"")
     field.put(desfire_like(UID, chip))
-    with station_on(field.path, field.lift, NEW, OLD) as station, pytest.raises(CardFault, match="card_empty"):
+    rekeying = station_on(field.path, field.lift, NEW, OLD)
+    with rekeying as station, pytest.raises(CardFault, match="card_empty"):
         card_rekey_commands.rekey_one(central, station, None)
     with station_on(field.path, field.lift) as station:
         card_writing.write_card(central, CARD_1, station, None, overwrite=False, lock="none")
