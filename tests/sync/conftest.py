@@ -11,8 +11,12 @@ import pytest
 from sync.central.api import make_app
 from sync.central.state import Central
 from tests.house.postgres import Cluster
+from tests.kiosk.conftest import world
 from tests.sync.central_side import Clock, PlainKiosk, place
 from tests.sync.city_template import CityTemplates
+from tests.sync.whole import Kiosk, Whole, whole_city
+
+__all__ = ["world"]
 
 
 @pytest.fixture
@@ -70,3 +74,19 @@ async def keeper(central: Central, http: httpx.AsyncClient, clock: Clock) -> Pla
 async def second(central: Central, http: httpx.AsyncClient, clock: Clock) -> PlainKiosk:
     """AAA2, the second counter of point 1, which keeps no rights."""
     return await PlainKiosk(http, clock).enrol(central, "AAA2")
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Whole]:
+    """A central on SQLite and its city, for kiosks that are whole too."""
+    with whole_city(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def kiosk(whole: Whole) -> Kiosk:
+    """AAA1 of that city, enrolled and in step, its rights with it."""
+    made = whole.enrol()
+    assert made.sync() == ""
+    assert made.holds()
+    return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from kiosk.values import CardRead, Grade, Medium
 from sync.central import adoptions, holder_merge, importing, officer_badges, officer_rows
 from sync.central.identity_numbers import card_no_of
 from tests.sync.central_side import CARD_1, city, holder
-from tests.sync.whole import Kiosk, Whole, whole_city
+from tests.sync.whole import Kiosk, Whole
 
 UID = bytes.fromhex("04a1b2c3d4e5f6")
 OLD = OldCard("uid", UID.hex())
@@ -26,11 +25,10 @@ PIN = "482913"
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
+def whole(whole: Whole) -> Whole:
     """A central with an officer who has a PIN."""
-    with whole_city(tmp_path) as made:
-        officer_rows.add(made.central, "rina", "Rina", "officer", 1, date(2027, 6, 1), PIN)
-        yield made
+    officer_rows.add(whole.central, "rina", "Rina", "officer", 1, date(2027, 6, 1), PIN)
+    return whole
 
 
 @pytest.fixture

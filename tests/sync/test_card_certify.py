@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,9 @@ from kiosk.errors import OfficerFault
 from kiosk.keyset import KeyUse
 from sync.central import card_acts, card_certify, cards, key_admin
 from sync.central.key_files import KEYS_FOLDER
-from tests.sync.whole import Whole, whole_city
+from tests.sync.whole import Whole
 
 SPKI = PublicFormat.SubjectPublicKeyInfo
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    with whole_city(tmp_path) as made:
-        yield made
 
 
 def root(whole: Whole) -> Path:

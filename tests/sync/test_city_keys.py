@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,7 @@ from sync.central import key_admin, key_files
 from sync.central.key_files import KEYS_FOLDER
 from sync.wire import to_base64
 from tests.sync.central_side import RICE
-from tests.sync.whole import URL, Kiosk, Whole, whole_city
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    """A central and its city."""
-    with whole_city(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def kiosk(whole: Whole) -> Kiosk:
-    """AAA1, enrolled and in step, its rights with it."""
-    made = whole.enrol()
-    assert made.sync() == ""
-    assert made.holds()
-    return made
+from tests.sync.whole import URL, Kiosk, Whole
 
 
 def root(whole: Whole, number: int = 1) -> Path:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
@@ -32,13 +31,10 @@ RICE = "h1/beras/2026-11"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(world: World) -> World:
     """An enrolled kiosk whose cache is what the feed below says."""
-    made = World(tmp_path)
-    made.caches.wipe()
-    yield made
-    made.counter.close()
-    made.caches.close()
+    world.caches.wipe()
+    return world
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ from sqlalchemy import select
 from kiosk.errors import OfficerFault
 from sync.central.models import journal, journal_branch, kiosk, kiosk_gen, pickup, rights
 from tests.sync.central_side import RICE
-from tests.sync.whole import Kiosk, Whole, whole_city
+from tests.sync.whole import Kiosk, Whole
 
 RICE_2 = "h2/beras/2026-11"
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    """A central and its city."""
-    with whole_city(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

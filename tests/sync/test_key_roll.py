@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -17,22 +15,7 @@ from kiosk.journal_walk import verify_journal
 from kiosk.keystore import public_of
 from kiosk.ledger import JOURNAL
 from sync.central import key_rows
-from tests.sync.whole import Kiosk, Whole, whole_city
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    """A central and its city."""
-    with whole_city(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def kiosk(whole: Whole) -> Kiosk:
-    """AAA1, enrolled and in step."""
-    made = whole.enrol()
-    assert made.sync() == ""
-    return made
+from tests.sync.whole import Kiosk, Whole
 
 
 def roll(kiosk: Kiosk) -> bytes:

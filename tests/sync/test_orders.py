@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,23 +15,7 @@ from sync.central import kiosk_orders, kiosk_rows
 from sync.central.models import kiosk_order, pickup
 from sync.wire import RightsRequest
 from tests.sync.central_side import NEXT_RICE, RICE
-from tests.sync.whole import Kiosk, Whole, whole_city
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    """A central and its city."""
-    with whole_city(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def kiosk(whole: Whole) -> Kiosk:
-    """AAA1, enrolled and in step, its rights with it."""
-    made = whole.enrol()
-    assert made.sync() == ""
-    assert made.holds()
-    return made
+from tests.sync.whole import Kiosk, Whole
 
 
 def done(whole: Whole) -> list[tuple[str, str]]:

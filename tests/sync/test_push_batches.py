@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -38,15 +37,6 @@ class Pushes:
         if self.down(len(self.sizes)):
             raise CentralFault("central_unreachable", "gone")
         return self.central.push(request)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """One kiosk."""
-    made = World(tmp_path)
-    yield made
-    made.counter.close()
-    made.caches.close()
 
 
 @pytest.fixture

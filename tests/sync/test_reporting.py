@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from kiosk.journal import Draft
@@ -14,15 +11,6 @@ from sync.watch import back_off_s
 from sync.wire import HoldingsAnswer, HoldingsRequest
 from tests.kiosk.counter_world import World
 from tests.sync.kiosk_end_world import FakeCentral, make_engine
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An enrolled kiosk that holds rights."""
-    made = World(tmp_path)
-    yield made
-    made.counter.close()
-    made.caches.close()
 
 
 def test_the_journal_goes_first_and_all_pages_follow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

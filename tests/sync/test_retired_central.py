@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,13 +20,10 @@ RICE = "h1/beras/2026-11"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(world: World) -> World:
     """An enrolled kiosk; its keyset knows an active, a retired and a compromised key of central."""
-    made = World(tmp_path)
-    made.caches.wipe()
-    yield made
-    made.counter.close()
-    made.caches.close()
+    world.caches.wipe()
+    return world
 
 
 @pytest.fixture

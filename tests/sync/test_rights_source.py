@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,15 +35,6 @@ class ScriptedClient:
 
     def close(self) -> None:
         self.closed = True
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An enrolled kiosk."""
-    made = World(tmp_path)
-    yield made
-    made.counter.close()
-    made.caches.close()
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from kiosk.program import Program
@@ -27,18 +24,11 @@ from sync.central import (
 from sync.central.accounts import Signer
 from sync.wire import RightsRequest
 from tests.sync.central_side import CARD_1, RICE, city, entitlement, place, program
-from tests.sync.whole import Kiosk, Whole, whole_city
+from tests.sync.whole import Kiosk, Whole
 
 RICE_2 = "h2/beras/2026-11"
 OIL = "h1/minyak/2026-11"
 LIMITS = {"amount": 50_000, "count": 5, "days": 7}
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
-    """A central and its city."""
-    with whole_city(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

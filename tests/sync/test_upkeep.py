@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -35,16 +34,13 @@ class Board:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(world: World) -> World:
     """A kiosk with twenty notes that are long out of date, and private text."""
-    made = World(tmp_path)
-    made.caches.wipe()
+    world.caches.wipe()
     for _ in range(20):
-        made.counter._journal.append(lambda _: Draft(type="note", private="rahasia"))
-    made.clock.go_on(timedelta(days=100))
-    yield made
-    made.counter.close()
-    made.caches.close()
+        world.counter._journal.append(lambda _: Draft(type="note", private="rahasia"))
+    world.clock.go_on(timedelta(days=100))
+    return world
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,13 +106,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(world: World) -> World:
     """An enrolled kiosk without a cache."""
-    made = World(tmp_path)
-    made.caches.wipe()
-    yield made
-    made.counter.close()
-    made.caches.close()
+    world.caches.wipe()
+    return world
 
 
 @pytest.fixture
