@@ -346,11 +346,13 @@ def measure_and_keep(
 
     Raises EnvironmentFault as opening the reader does, ``tap_timeout``.
     """
-    from drivers.doctor.opening import take_taps
+    from drivers.doctor.opening import kind_of, take_taps
+    from drivers.doctor.taps import WORDS
 
     options = {} if kind == "nfc" else options_of_qr(loaded, device)
+    what = kind_of("nfc" if kind == "nfc" else "scanner" if kind == "scanner" else "qr", device)
     path, score = take_taps(
-        "nfc" if kind == "nfc" else "scanner" if kind == "scanner" else "qr",
+        what,
         device,
         say_to_person,
         taps=taps,
@@ -362,7 +364,7 @@ def measure_and_keep(
     if score.verdict in ("unsure", "bad"):
         answer |= {"code": f"reader_{score.verdict}", "message": score.message}
     technician_commands.keep_score(loaded.home, kind, answer)
-    return answer | {"text": score.as_text()}
+    return answer | {"text": score.as_text(WORDS[what])}
 
 
 def run_virtual(arguments: argparse.Namespace) -> int:

@@ -21,6 +21,11 @@ def open_reader(kind: TestKind, device: str, **options: Any) -> ReaderConnection
     return connect(device, kind="nfc" if kind == "nfc" else "qr", **options)
 
 
+def kind_of(kind: TestKind, device: str) -> TestKind:
+    """Which of the kinds it is: a scanner may have been asked for as a QR reader."""
+    return "scanner" if kind != "nfc" and is_scanner(device) else kind
+
+
 def take_taps(
     kind: TestKind,
     device: str,
@@ -35,7 +40,7 @@ def take_taps(
 
     Raises EnvironmentFault as opening and ``measure`` do.
     """
-    what = "scanner" if kind != "nfc" and is_scanner(device) else kind
+    what = kind_of(kind, device)
     with open_reader(kind, device, **options) as connection:
         score = measure(
             connection,

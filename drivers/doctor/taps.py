@@ -35,6 +35,28 @@ class Words:
     away: str = "take it away"
     """Empty where a reader says by itself, after a while, that the code has left."""
     empty: str = "keep the field empty for {seconds:g} s"
+    noisy: str = "take other cards, phones and metal away from it, and try again"
+    slow: str = "a read should take {good:g} ms at most"
+    advice: Mapping[str, str] = field(default_factory=lambda: ADVICE)
+    """What a technician does about the faults, by their codes."""
+
+
+ADVICE: Final[Mapping[str, str]] = {
+    "card_lifted": "hold the card flat and still until it is read; metal under the reader shortens its reach",
+    "card_unreadable": "try another card; more than one that fails: another place, away from metal",
+    "card_two": "one card only, without a purse around it",
+    "card_empty": "this card was never written: take a KMC card",
+    "card_foreign": "take a KMC card",
+    "card_classic": "take a KMC card",
+}
+CODE_ADVICE: Final[Mapping[str, str]] = {
+    "card_foreign": "take a printed KMC code",
+    "card_two": "one code only in the picture",
+}
+SCAN_ADVICE: Final[Mapping[str, str]] = {
+    "card_foreign": "take a printed KMC code",
+    "card_unreadable": "its prefix, suffix and speed must be as in readers.scanner, its keyboard layout US",
+}
 
 
 WORDS: Final[Mapping[str, Words]] = {
@@ -42,8 +64,17 @@ WORDS: Final[Mapping[str, Words]] = {
     "qr": Words(
         "hold a KMC code before the camera: {number} of {taps}",
         empty="nothing before the camera for {seconds:g} s",
+        noisy="cover other codes that the camera sees, and try again",
+        advice=CODE_ADVICE,
     ),
-    "scanner": Words("scan a KMC code: {number} of {taps}", "", "scan nothing for {seconds:g} s"),
+    "scanner": Words(
+        "scan a KMC code: {number} of {taps}",
+        "",
+        "scan nothing for {seconds:g} s",
+        noisy="lay it down so that it sees no code, and try again",
+        slow="a scan should take {good:g} ms at most: set a higher speed (readers.scanner.baud), or USB",
+        advice=SCAN_ADVICE,
+    ),
 }
 
 
@@ -77,33 +108,22 @@ class Score:
         faults = ", ".join(f"{count}x {code}" for code, count in self.faults.items())
         return f"{self.reads} of {self.taps} read; {faults or 'no fault'}; noise {self.noise}"
 
-    def as_text(self) -> str:
-        """The same for a terminal."""
+    def as_text(self, words: Words = WORDS["nfc"]) -> str:
+        """The same for a terminal, with what that kind of reader needs."""
         lines = [
             f"{self.verdict}: {self.reads} of {self.taps} read, p50 {self.p50_ms} ms, p95 {self.p95_ms} ms"
         ]
         if self.verdict == "slow":
-            lines.append(f"a read should take {GOOD_MS:g} ms at most")
+            lines.append(words.slow.format(good=GOOD_MS))
         if self.faults:
             lines.append("not read: " + ", ".join(f"{count}x {code}" for code, count in self.faults.items()))
-            lines += [ADVICE[code] for code in self.faults if code in ADVICE]
+            lines += [words.advice[code] for code in self.faults if code in words.advice]
         if self.noise:
             lines.append(f"{self.noise} events while nothing was shown: there should be none")
-            lines.append("take other cards, phones and metal away from it, and try again")
+            lines.append(words.noisy)
         if self.two_cards:
             lines.append(f"two cards: {self.two_cards}")
         return "\n".join([*lines, *(f"    {told}" for told in stage_words(self.stages))])
-
-
-ADVICE: Final[Mapping[str, str]] = {
-    "card_lifted": "hold the card flat and still until it is read; metal under the reader shortens its reach",
-    "card_unreadable": "try another card; more than one that fails: another place, away from metal",
-    "card_two": "one card only, without a purse around it",
-    "card_empty": "this card was never written: take a KMC card",
-    "card_foreign": "take a KMC card",
-    "card_classic": "take a KMC card",
-}
-"""What a technician does about the faults of a tap."""
 
 
 def stage_words(stages: Mapping[str, int]) -> list[str]:
@@ -165,7 +185,7 @@ def measure(
         done += 1
         if isinstance(event, CardRead):
             times.append(event.read_ms)
-            say(f"read in {event.read_ms:.0f} ms")
+            say(f"read in {round(event.read_ms, 1):g} ms")
         elif isinstance(event, Faulted):
             faults[event.fault.code] = faults.get(event.fault.code, 0) + 1
             say(f"{event.fault.code}: {event.fault.message}")

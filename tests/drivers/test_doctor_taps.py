@@ -171,3 +171,15 @@ def test_what_to_do_about_faults_is_told() -> None:
     reader = Scripted(slipped(), Lifted())
     score = measure(reader, print, taps=1, empty_s=0.5, clock=lambda: reader.now, rest=reader.rest)
     assert "hold the card flat and still" in score.as_text()
+
+
+def test_codes_have_advice_of_their_own() -> None:
+    score = Score(10, 8, {"card_unreadable": 1, "card_foreign": 1}, 310.0, 310.0, 1, 15.0, "bad")
+    for kind in ("qr", "scanner"):
+        told = score.as_text(WORDS[kind])
+        assert "take a printed KMC code" in told
+        assert "metal" not in told
+    assert "prefix" in score.as_text(WORDS["scanner"])
+    assert "cover other codes" in score.as_text(WORDS["qr"])
+    slow = Score(1, 1, {}, 310.0, 310.0, 0, 15.0, "slow").as_text(WORDS["scanner"])
+    assert "readers.scanner.baud" in slow
