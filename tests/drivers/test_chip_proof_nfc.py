@@ -89,7 +89,9 @@ def test_a_chip_with_its_key_is_p2(kind: str, nfc_field: VirtualField, connectio
 @pytest.mark.parametrize("kind", KINDS)
 def test_p2_takes_at_most_12_host_commands_more(kind: str) -> None:
     counts: list[int] = []
-    for prover in (Prover(), Prover(KEYS.authentication)):
+    # The last: a kiosk that holds the keys of tomorrow as well.
+    provers = (Prover(), Prover(KEYS.authentication), Prover(b"n" * 16, KEYS.authentication))
+    for prover in provers:
         transport = Acr122Transport()
         transport.card = desfire_like(UID, personalised(kind))
         with OverTransport(transport) as connection:
@@ -97,9 +99,10 @@ def test_p2_takes_at_most_12_host_commands_more(kind: str) -> None:
             transport.commands.clear()
             read = poll_until(connection, is_end)[-1]
             assert isinstance(read, CardRead), read
-            assert (read.proof is not None and read.proof.grade is Grade.P2) == (len(counts) == 1)
+            assert (read.proof is not None and read.proof.grade is Grade.P2) == (len(counts) > 0)
             counts.append(len(transport.commands))
     assert 0 < counts[1] - counts[0] <= 12, counts
+    assert 0 < counts[2] - counts[0] <= 12, counts
 
 
 @pytest.mark.parametrize("kind", KINDS)
