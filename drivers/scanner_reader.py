@@ -19,6 +19,12 @@ WAIT_S = 0.04
 """Longest wait of a poll: what ends by silence is noticed within it."""
 
 
+MOST_LOSSES = 20
+"""So often a scanner may go until its process ends too, with exit code 3."""
+AFTER_LOSS_S = 0.2
+"""Rest before the next look, so that a loose plug does not keep a processor busy."""
+
+
 class ScannerConnection:
     """A scanner as a reader: each poll waits for what it sends and gives at most one event."""
 
@@ -117,12 +123,19 @@ def run(
 ) -> int:
     """The scanner's process: JSON lines on ``out`` until told to stop; its exit code (see ``serve``).
 
-    ``options``: ``form`` and ``baud`` as of ScannerConnection.
+    A scanner that is not there or goes is waited for, until it has gone MOST_LOSSES times. ``options``:
+    ``form`` and ``baud`` as of ScannerConnection.
     """
-    try:
-        connection = ScannerConnection(refer(device), **options)
-    except EnvironmentFault as fault:
-        out.write(encode_event(Gone(fault)))
-        out.flush()
-        return EXIT_GONE
-    return serve(connection, out, commands, once, timeout_s)
+    waits = not once and timeout_s is None
+    for _ in range(MOST_LOSSES):
+        try:
+            connection = ScannerConnection(refer(device), **options)
+        except EnvironmentFault as fault:
+            out.write(encode_event(Gone(fault)))
+            out.flush()
+            return EXIT_GONE
+        code = serve(connection, out, commands, once, timeout_s, waits=waits)
+        if code != EXIT_GONE or not waits:
+            return code
+        time.sleep(AFTER_LOSS_S)
+    return EXIT_GONE

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from drivers.lines import EXIT_GONE, EXIT_OK, parse_event
-from drivers.reader import DeviceReference, Faulted, Gone, Health, ReaderConnection
+from drivers.reader import DeviceReference, Faulted, Gone, Health, ReaderConnection, Ready
 from drivers.scanner_lines import LineForm
 from drivers.scanner_ports import EvdevPort
 from drivers.scanner_reader import ScannerConnection, refer, run
@@ -292,7 +292,7 @@ def test_a_device_that_another_program_grabbed_is_denied_and_closed() -> None:
 )
 def test_what_is_not_there_is_missing(path: str, code: str) -> None:
     out = io.StringIO()
-    assert run(path, out=out, commands=None) == EXIT_GONE
+    assert run(path, once=True, out=out, commands=None) == EXIT_GONE
     gone = parse_event(out.getvalue())
     assert isinstance(gone, Gone)
     assert gone.fault.code == code
@@ -341,3 +341,48 @@ def test_two_programs_do_not_share_a_line(serial_rig: SerialRig) -> None:
             raise AssertionError("it opened twice")
         assert caught.value.code in ("reader_missing", "reader_denied")
         assert time.monotonic() > 0
+
+
+def test_an_unplugged_scanner_is_waited_for_in_its_process(tmp_path: Path) -> None:
+    """A name that udev gives leads to another device when it is plugged again."""
+    link = tmp_path / "usb-scanner"
+    first = SerialRig()
+    link.symlink_to(first.path)
+    out_read, out_write = os.pipe()
+    commands_read, commands_write = os.pipe()
+    codes: list[int] = []
+
+    def serve() -> None:
+        with os.fdopen(out_write, "w") as out, os.fdopen(commands_read) as commands:
+            codes.append(run(f"serial:{link}", out=out, commands=commands, form=FORM))
+
+    process = threading.Thread(target=serve)
+    process.start()
+    with os.fdopen(out_read) as lines:
+
+        def until(wanted: type) -> list[Any]:
+            events: list[Any] = []
+            for line in lines:
+                event = parse_event(line)
+                if not isinstance(event, Health):
+                    events.append(event)
+                if isinstance(event, wanted):
+                    return events
+            raise AssertionError(f"the process ended: {events}")
+
+        until(Ready)
+        link.unlink()
+        first.break_device(first.connection())
+        (gone,) = until(Gone)
+        assert gone.fault.code == "reader_gone"
+        (missing,) = until(Gone)
+        assert missing.fault.code == "reader_missing"
+        assert until(Health) == [], "it is told once, and the process lives"
+        second = SerialRig()
+        link.symlink_to(second.path)
+        payload = second.present(1)
+        assert until(CardRead)[-1].payload == payload
+        os.close(commands_write)
+        process.join(10.0)
+    second.close()
+    assert codes == [EXIT_OK]
