@@ -28,6 +28,7 @@ from kiosk.ports import LookupWord, RightWord
 from kiosk.rights import GrantOutcome, take_in
 from kiosk.values import CardRead, Checks, Collector, Medium, Mode, OfficerSession
 from tests.kiosk.city import City, public, shown, tapped
+from tests.kiosk.program_document import document
 
 START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 """09:00 in Jakarta, inside the city's keys' time."""
@@ -85,39 +86,9 @@ class ScriptedRights:
 
 
 def program(program_id: str = "beras", **changes: Any) -> dict[str, Any]:
-    """A program's document: rice, 10 kg a month, strict, for the holder."""
-    return {
-        "id": program_id,
-        "version": 1,
-        "name": {"id": f"Program {program_id}", "en": f"Program {program_id}"},
-        "agency_id": 1,
-        "sector": "social",
-        "valid_from": "2025-01-01",
-        "valid_until": None,
-        "zone": "Asia/Jakarta",
-        "period": {"kind": "monthly", "windows": []},
-        "subject": "holder",
-        "right_group": program_id,
-        "benefit": {
-            "kind": "goods",
-            "item": {"id": "beras", "en": "rice"},
-            "unit": "g",
-            "display": {"id": "kg", "en": "kg"},
-            "per_display": 1000,
-        },
-        "partial": False,
-        "documents": [],
-        "points": None,
-        "counter": "",
-        "least_grade": "p0",
-        "grade_above": None,
-        "officer_check_lifts": False,
-        "typed_allowed": False,
-        "collectors": ["holder", "guardian", "representative"],
-        "sensitive": False,
-        "mode": "strict",
-        "tolerate": None,
-    } | changes
+    """A program's document: rice, 10 kg a month, strict, for the holder and who comes for him."""
+    common = {"valid_from": "2025-01-01", "collectors": ["holder", "guardian", "representative"]}
+    return document(program_id, **(common | changes))
 
 
 class World:

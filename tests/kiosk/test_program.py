@@ -22,39 +22,23 @@ from kiosk.program import (
     validate_quantity,
 )
 from kiosk.values import Grade, Text
+from tests.kiosk.program_document import document
 
-RICE: dict[str, Any] = {
-    "id": "beras",
-    "version": 3,
-    "name": {"id": "Beras keluarga", "en": "Family rice"},
-    "agency_id": 3,
-    "sector": "social",
-    "valid_from": "2026-01-01",
-    "valid_until": "2027-01-01",
-    "zone": "Asia/Jakarta",
-    "period": {"kind": "monthly"},
-    "subject": "family",
-    "right_group": "pangan",
-    "benefit": {
-        "kind": "goods",
-        "item": {"id": "beras", "en": "rice"},
-        "unit": "g",
-        "display": {"id": "kg", "en": "kg"},
-        "per_display": 1000,
-    },
-    "partial": False,
-    "documents": ["ktp", "kk"],
-    "points": [1, 4],
-    "counter": "Loket 2",
-    "least_grade": "p0",
-    "grade_above": {"quantity": 20_000, "grade": "p1"},
-    "officer_check_lifts": True,
-    "typed_allowed": False,
-    "collectors": ["holder", "representative"],
-    "sensitive": False,
-    "mode": "strict",
-    "tolerate": None,
-}
+RICE = document(
+    version=3,
+    name={"id": "Beras keluarga", "en": "Family rice"},
+    agency_id=3,
+    valid_until="2027-01-01",
+    period={"kind": "monthly"},
+    subject="family",
+    right_group="pangan",
+    documents=["ktp", "kk"],
+    points=[1, 4],
+    counter="Loket 2",
+    grade_above={"quantity": 20_000, "grade": "p1"},
+    officer_check_lifts=True,
+    collectors=["holder", "representative"],
+)
 TOLERANCE = {"amount": 100_000, "count": 10, "days": 3}
 
 

@@ -25,39 +25,16 @@ from kiosk.program_state import (
     program_state,
 )
 from kiosk.values import Grade, ProgramState, StateCode
+from tests.kiosk.program_document import document
 
-DOCUMENT: dict[str, Any] = {
-    "id": "beras",
-    "version": 3,
-    "name": {"id": "Beras", "en": "Rice"},
-    "agency_id": 3,
-    "sector": "social",
-    "valid_from": "2026-01-01",
-    "valid_until": "2027-01-01",
-    "zone": "Asia/Jakarta",
-    "period": {"kind": "monthly"},
-    "subject": "holder",
-    "right_group": "beras",
-    "benefit": {
-        "kind": "goods",
-        "item": {"id": "beras", "en": "rice"},
-        "unit": "g",
-        "display": {"id": "kg", "en": "kg"},
-        "per_display": 1000,
-    },
-    "partial": False,
-    "documents": [],
-    "points": None,
-    "counter": "Loket 2",
-    "least_grade": "p0",
-    "grade_above": None,
-    "officer_check_lifts": False,
-    "typed_allowed": False,
-    "collectors": ["holder"],
-    "sensitive": False,
-    "mode": "strict",
-    "tolerate": None,
-}
+DOCUMENT = document(
+    version=3,
+    name={"id": "Beras", "en": "Rice"},
+    agency_id=3,
+    valid_until="2027-01-01",
+    period={"kind": "monthly"},
+    counter="Loket 2",
+)
 
 
 def wib(text: str) -> datetime:

@@ -35,6 +35,7 @@ from sync.central.import_format import (
 from sync.central.state import Central
 from sync.signature import keyid_of, new_nonce, open_answer, sign_request
 from sync.wire import ANSWER_HEADER, JournalAnswer, PollAnswer, RightAnswer, from_base64, to_base64
+from tests.kiosk.program_document import document
 
 START = 1_795_500_000
 """24 November 2026, 13:00 in Metro."""
@@ -55,39 +56,13 @@ class Clock:
 
 def program(program_id: str = "beras", **changes: Any) -> Program:
     """A monthly rice program for holders; ``changes`` are fields of its document."""
-    doc = {
-        "id": program_id,
-        "version": 1,
+    common = {
         "name": {"id": "Beras", "en": "Rice"},
-        "agency_id": 1,
-        "sector": "social",
-        "valid_from": "2026-01-01",
-        "valid_until": None,
-        "zone": "Asia/Jakarta",
-        "period": {"kind": "monthly", "windows": []},
-        "subject": "holder",
-        "right_group": program_id,
-        "benefit": {
-            "kind": "goods",
-            "item": {"id": "beras", "en": "rice"},
-            "unit": "g",
-            "display": {"id": "kg", "en": "kg"},
-            "per_display": 1000,
-        },
-        "partial": False,
-        "documents": [],
-        "points": None,
-        "counter": "",
         "least_grade": "p1",
-        "grade_above": None,
         "officer_check_lifts": True,
-        "typed_allowed": False,
         "collectors": ["holder", "guardian"],
-        "sensitive": False,
-        "mode": "strict",
-        "tolerate": None,
     }
-    return Program.model_validate_json(json.dumps(doc | changes), strict=True)
+    return Program.model_validate_json(json.dumps(document(program_id, **(common | changes))), strict=True)
 
 
 def holder(number: int, point_id: int = 1, family_id: int = 1) -> Holder:
