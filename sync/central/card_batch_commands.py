@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from kiosk import durable_file
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.values import CardRead, Grade, Medium, Mode
 from sync.central import (
@@ -175,7 +176,7 @@ def _print_one(central: Central, options: argparse.Namespace, branding: Branding
     name = card_holders.names_of(central, [row["holder_id"]])[row["holder_id"]]
     photo = _photo(options.photos, options.card_no)
     face = Face(options.card_no, name, made.qr, date.fromisoformat(row["valid_until"]), photo)
-    card_sheet.save(options.file, card_sheet.pages([face], branding, options.layout))
+    durable_file.replace(options.file, card_sheet.pages([face], branding, options.layout))
     card_acts.add(central, [Act(card_acts.PRINTED, options.card_no, issue_no)], by)
     return {"file": str(options.file), "cards": 1, "without_photo": _lacking(options.photos, [face])}
 
@@ -195,7 +196,7 @@ def _print_batch(
         faces = [_face(one, names, options.photos) for one in part]
         lacking += _lacking(options.photos, faces)
         file = _next_file(manifest)
-        card_sheet.save(manifest.folder / file, card_sheet.pages(faces, branding, options.layout))
+        durable_file.replace(manifest.folder / file, card_sheet.pages(faces, branding, options.layout))
         card_batch.note_printed(central, manifest, part, file, by)
         files.append(str(manifest.folder / file))
     return card_batch.told(manifest) | {"files": files, "without_photo": lacking}
@@ -277,8 +278,7 @@ def _verify(central: Central, options: argparse.Namespace) -> Any:
             if seen.chip == SMART_CARD and seen.payload:
                 proved = card_check.signed(central, seen, station)
         read = CardRead(Medium.NFC, seen.payload, seen.uid, seen.chip)
-        # A chip with keys of its own was closed when it got them, whatever its container says.
-        told = card_check.examine(central, read, proved=proved, locked=seen.locked or seen.proved is True)
+        told = card_check.examine(central, read, proved=proved, locked=seen.locked)
         if seen.holds not in ("credential", "empty"):
             finding = {"code": seen.holds, "message": "what lies on the chip is no credential"}
             told["findings"] = [finding, *(f for f in told["findings"] if f["code"] != "card_empty")]

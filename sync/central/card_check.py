@@ -55,7 +55,8 @@ def examine(
         findings += _of_issue(central, read, claims)
         if proved is None and claims.get(CLAIM_LEAST_GRADE) in (Grade.P2.label, Grade.P3.label):
             findings.append(_finding("not_challenged", "the chip was not asked to prove its key"))
-    if locked is False and read.medium is Medium.NFC:
+    # A chip with keys of its own was closed when it got them, whatever its container says.
+    if locked is False and read.medium is Medium.NFC and claims.get(CLAIM_LEAST_GRADE) != Grade.P2.label:
         findings.append(_finding("not_locked", "anybody can write over the chip; it would be refused then"))
     told = {finding["code"]: finding for finding in reversed(findings)}
     listed = list(reversed(told.values()))

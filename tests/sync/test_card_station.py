@@ -156,8 +156,16 @@ def test_a_chip_that_proves_itself(run: Run, tmp_path: Path, field: VirtualField
     field.put(desfire_like(UID, blank_ntag424(UID)))
     master = ("--master-key-file", keys["master_key_file"], "--limit", 1, "--timeout", 20)
     assert run("write", "--batch", batch, *station, *master)["verified"] == [CARD_1]
-    assert codes(run("verify", *station)) == ["not_locked"]
-    assert codes(run("verify", "--device", field.path)) == ["not_challenged", "not_locked"]
+    assert codes(run("verify", *station)) == []
+    assert codes(run("verify", "--device", field.path)) == ["not_challenged"]
+
+    later = run("make-keys", tmp_path / "keys-2")
+    change = ("--keys", tmp_path / "keys-2", "--device", field.path)
+    assert run("rekey", *change, "--old-keys", tmp_path / "keys-2", code=1)["code"] == "card_refused"
+    assert run("rekey", *change, "--old-keys", tmp_path / "keys")["rekeyed"][0]["card_no"] == CARD_1
+    after = ("--device", field.path, "--card-key-file", later["card_key_file"])
+    assert codes(run("verify", *after)) == []
+    assert run("verify", *station, code=1)["code"] == "card_proof_bad"
 
 
 def test_production_signs_and_takes_no_virtual_reader(
