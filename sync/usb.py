@@ -10,13 +10,16 @@ canonical JSON without ``signed``. Bytes are standard Base64.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from gzip import BadGzipFile, GzipFile
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -305,3 +308,19 @@ def read_answer(data: bytes) -> tuple[AnswerFile, cose.Sign1]:
 def _digest(value: dict[str, Any]) -> bytes:
     canonical = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()
+
+
+def write_on_stick(path: Path, data: bytes) -> None:
+    """Writes a file that is not there yet, durably, or leaves none. Raises OSError.
+
+    On a stick there are neither links nor file modes: a file that was cut is told by its signature.
+    """
+    with path.open("xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise

@@ -7,10 +7,8 @@ the next file holds everything that is not acknowledged by then.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,6 +40,7 @@ from sync.usb import (
     SectionHead,
     read_answer,
     write_export,
+    write_on_stick,
 )
 from sync.wire import PollAnswer, to_base64
 
@@ -105,7 +104,10 @@ def export(home: Home, ledger: Ledger, path: Path, clock: Clock, *, everything: 
             f"INSERT INTO {USB_EXPORTS} (nonce, written_ms, sections) VALUES (?, ?, ?)",
             (nonce, now_ms, json.dumps({str(gen): first for gen, first in firsts.items()})),
         ).lastrowid
-    _write_new(path, data)
+    try:
+        write_on_stick(path, data)
+    except OSError as fault:
+        raise EnvironmentFault("export_failed", f"{path.name}: {fault.strerror}") from fault
     records = sum(upto[head.gen] - head.from_seq + 1 for head in heads)
     return Exported(int(number), records, firsts)
 
@@ -167,22 +169,6 @@ def _sealing_key(ledger: Ledger, identity: Identity) -> Ed25519PrivateKey:
         ledger.acked(identity.gen) + 1,
     )
     return identity.signer(bytes(row[0]) if row else b"")
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """On a stick there are neither links nor file modes: a file that was cut is told by its seal."""
-    try:
-        with path.open("xb") as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-                raise
-    except OSError as fault:
-        raise EnvironmentFault("export_failed", f"{path.name}: {fault.strerror}") from fault
 
 
 # -- in --

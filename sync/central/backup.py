@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 import zstandard
 from sqlalchemy import Connection, LargeBinary, Table, select, update
 
+from kiosk.durable_file import sync_folder
 from kiosk.errors import EnvironmentFault
 from sync.central import migration, settings
 from sync.central.models import kiosk_gen, metadata, nonce
@@ -52,7 +53,7 @@ def write(central: Central, path: Path) -> dict[str, Any]:
                 os.fsync(file.fileno())
             size = part.stat().st_size
             part.rename(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -195,11 +196,3 @@ def _values(path: Path) -> Iterator[Any]:
         said = fault.strerror if isinstance(fault, OSError) else type(fault).__name__
         raise EnvironmentFault("backup_unreadable", f"{path.name}: {said}") from fault
     raise EnvironmentFault("backup_unreadable", f"{path.name} was cut short")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

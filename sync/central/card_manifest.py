@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from kiosk import durable_file
 from kiosk.errors import EnvironmentFault, OfficerFault
 from sync.central.card_acts import BOUND, ISSUED, PRINTED, VERIFIED, WRITTEN
 
@@ -138,22 +139,13 @@ def create(
     path = folder / FILE_NAME
     head = {"step": BATCH, "id": batch_id, "chip": chip, "grade": grade, "lock": lock, "created": created}
     text = "".join(_text(line) for line in (head, *planned))
-    beside = path.with_name(f".{FILE_NAME}.new")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
             raise OfficerFault("batch_exists", f"{folder} holds a batch already: go on with it")
-        beside.unlink(missing_ok=True)
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write_whole(handle, text.encode("utf-8"))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        beside.rename(path)
-        _sync_folder(folder)
     except OSError as fault:
         raise EnvironmentFault("write_failed", f"{folder}: {fault.strerror}") from fault
+    durable_file.replace(path, text.encode("utf-8"))
 
 
 def exists(folder: Path) -> bool:
@@ -207,11 +199,3 @@ def _text(line: Line) -> str:
 def _write_whole(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

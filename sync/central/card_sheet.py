@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from reportlab.pdfgen.canvas import Canvas
 
-from kiosk.errors import EnvironmentFault
 from sync.central.card_face import HEIGHT_MM, PT_PER_MM, WIDTH_MM, Branding, Face, draw, new_canvas
 
 Layout: TypeAlias = Literal["a4", "card"]
@@ -54,21 +51,6 @@ def corners() -> Iterator[tuple[float, float]]:
     for row in reversed(range(ROWS)):
         for column in range(COLUMNS):
             yield left + column * (WIDTH_MM + GAP_MM), low + row * (HEIGHT_MM + GAP_MM)
-
-
-def save(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, mode 0600, durable. Raises EnvironmentFault ``write_failed``."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.unlink(missing_ok=True)
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as fault:
-        raise EnvironmentFault("write_failed", f"{path}: {fault.strerror}") from fault
 
 
 def _cut_marks(canvas: Canvas) -> None:

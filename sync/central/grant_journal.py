@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from kiosk.durable_file import sync_folder
 from kiosk.errors import EnvironmentFault
 from sync.wire import to_base64
 
@@ -110,7 +111,7 @@ class GrantJournal:
             new = not path.exists()
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if new:
-                _sync_folder(self._folder)
+                sync_folder(self._folder)
             elif _is_torn(path):
                 data = b"\n" + data
         view = memoryview(data)
@@ -131,7 +132,7 @@ class GrantJournal:
         for older in self._folder.glob(OLDER):
             if older.stat().st_mtime < now - HORIZON_DAYS * 86_400:
                 older.unlink()
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """All that is known, oldest first. A line that was cut off was never answered, and is passed over."""
@@ -163,11 +164,3 @@ def _is_torn(path: Path) -> bool:
             return False
         file.seek(-1, os.SEEK_END)
         return file.read(1) != b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

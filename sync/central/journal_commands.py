@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kiosk.errors import CentralFault, EnvironmentFault
 from sync.central import overview, private_notes, usb
 from sync.central.state import Central
-from sync.usb import MAX_PLAIN_BYTES
+from sync.usb import MAX_PLAIN_BYTES, write_on_stick
 
 Command = Callable[[Central, argparse.Namespace], Any]
 Add = Callable[[Any, str, Command, str], argparse.ArgumentParser]
@@ -49,25 +47,12 @@ def _import(central: Central, options: argparse.Namespace) -> Any:
     if options.out.exists():
         raise EnvironmentFault("write_failed", f"{options.out} is there already")
     done = usb.take_in(central, data)
-    _write(options.out, done.answer)
+    try:
+        write_on_stick(options.out, done.answer)
+    except OSError as fault:
+        raise EnvironmentFault("write_failed", f"{options.out}: {fault.strerror}") from fault
     usb.remember(central, done)
     return usb.as_json(done) | {"answer": str(options.out)}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """On a stick there are neither links nor file modes: an answer that was cut is told by its signature."""
-    try:
-        with path.open("xb") as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                with suppress(OSError):
-                    path.unlink()
-                raise
-    except OSError as fault:
-        raise EnvironmentFault("write_failed", f"{path}: {fault.strerror}") from fault
 
 
 def _erase(central: Central, options: argparse.Namespace) -> Any:

@@ -17,7 +17,7 @@ PURE = {
         "values", "errors", "cose", "credential", "journal_format", "grant", "keyset",
         "period", "program", "program_state", "benefit", "enrolment",
         "officer_pin", "feed_rows", "feed_columns", "stock_slice", "legacy_cards", "card_certificate",
-        "chip_proof",
+        "chip_proof", "durable_file",
     )
 }  # fmt: skip
 

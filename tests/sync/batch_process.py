@@ -19,6 +19,7 @@ from typing import Any
 
 from drivers.nfc_writer import NfcWriter
 from drivers.write_tags import Type2Writer
+from kiosk import durable_file
 from sync.central import card_batch, card_manifest, card_sheet, card_writing, state
 from sync.central.card_face import Branding, Face, register_fonts
 from sync.central.card_manifest import CardState
@@ -88,7 +89,7 @@ def live(home: Path, folder: Path, device: str, kill_at: int) -> int:
                 Face(one.card_no, "Siti", one.qr, date.fromisoformat(one.valid_until)) for one in unprinted
             ]
             pages = card_sheet.pages(faces, Branding("Kartu", "Metro"), "card")
-            card_sheet.save(folder / "faces-0001.pdf", pages)
+            durable_file.replace(folder / "faces-0001.pdf", pages)
             card_batch.note_printed(central, manifest, unprinted, "faces-0001.pdf", None)
 
         def tell(step: str, one: CardState | None, _: str) -> None:

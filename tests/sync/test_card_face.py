@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 from pyzbar import pyzbar
 
+from kiosk import durable_file
 from kiosk.credential import issue, to_qr
 from kiosk.errors import EnvironmentFault, OfficerFault
 from kiosk.values import Medium
@@ -31,7 +32,7 @@ from sync.central.card_face import (
     photo_of,
     spaced,
 )
-from sync.central.card_sheet import A4_MM, corners, pages, save
+from sync.central.card_sheet import A4_MM, corners, pages
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BRANDING = Branding("Kartu Metro Cerita", "Metro")
@@ -156,13 +157,13 @@ def test_a_photograph_keeps_nothing_of_what_the_camera_noted(tmp_path: Path) -> 
 
 def test_files_are_whole_and_for_nobody_else(tmp_path: Path) -> None:
     path = tmp_path / "faces.pdf"
-    save(path, b"one")
-    save(path, b"two")
+    durable_file.replace(path, b"one")
+    durable_file.replace(path, b"two")
     assert path.read_bytes() == b"two"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(EnvironmentFault, match="write_failed"):
-        save(tmp_path / "none" / "faces.pdf", b"")
+        durable_file.replace(tmp_path / "none" / "faces.pdf", b"")
 
 
 def test_numbers_are_grouped_for_reading_out() -> None:
