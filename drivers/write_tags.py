@@ -12,6 +12,7 @@ from drivers.chips import card_profile, ev2, personalise, type2, type2_write, ty
 from drivers.chips.apdu import OK, Transmit, command, split
 from drivers.chips.identify import Chip
 from drivers.chips.ndef import sun_mirror
+from drivers.chips.personalise import MasterKeys
 from drivers.chips.rekey import rekey
 from drivers.chips.type4 import Apdu
 from kiosk.errors import CardFault
@@ -160,7 +161,7 @@ class Type4Writer:
                 code = "card_locked" if status in (0x6982, 0x6985) else "card_write_refused"
                 raise CardFault(code, "the chip refuses to write its NDEF file", status=f"{status:04x}")
 
-    def personalise(self, keys: personalise.MasterKeys, message: bytes) -> None:
+    def personalise(self, keys: MasterKeys, message: bytes) -> None:
         """Writes the message and the chip's own keys (P2); done already, it is only proved again.
 
         Raises CardFault as ``drivers.chips.personalise`` does; ``card_wrong_kind`` for a chip without keys.
@@ -174,7 +175,7 @@ class Type4Writer:
         else:
             raise CardFault("card_wrong_kind", "the chip has no AES keys to prove itself with", chip=kind)
 
-    def rekey(self, old: personalise.MasterKeys, new: personalise.MasterKeys, message: bytes) -> None:
+    def rekey(self, old: MasterKeys, new: MasterKeys, message: bytes) -> None:
         """Gives the chip, which holds ``message``, new keys in place of old ones (P2); done, it is proved.
 
         Raises CardFault as ``drivers.chips.rekey``; ``card_wrong_kind`` for a chip without keys.

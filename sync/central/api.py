@@ -47,10 +47,13 @@ from sync.wire import (
 )
 
 JSON: Final = "application/json"
-_LIKE_400: Final = {"content": {JSON: {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}}
-ERRORS: Final[dict[int | str, dict[str, Any]]] = {400: {"model": ErrorAnswer}} | dict.fromkeys(
-    (401, 403, 404, 408, 410, 411, 413, 416, 422, 429, 503), _LIKE_400
-)
+_LIKE_400: Final[dict[str, Any]] = {
+    "content": {JSON: {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+}
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": ErrorAnswer},
+    **dict.fromkeys((401, 403, 404, 408, 410, 411, 413, 416, 422, 429, 503), _LIKE_400),
+}
 """The same body for each; the model is named once, since every naming is built anew for every route."""
 
 BucketName = Annotated[str, Path(pattern=r"^[a-z][0-9a-z]{0,23}$")]

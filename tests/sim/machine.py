@@ -180,7 +180,9 @@ class Machine:
         """The engine of the sync process."""
         if self._engine is None:
             self._engine = make_engine(self.home, self.address, self.clock, LIMITS)
-            self._engine.started()
+            # Nobody may get in between: who waits for the lock of its counter in here, waits for ever.
+            with self._frames.entered(self.name, "sync", 0):
+                self._engine.started()
         return self._engine
 
     @property
