@@ -38,4 +38,4 @@ def test_what_it_is_given_comes_in(town: Town) -> None:
 
 def test_one_that_takes_too_long_is_ended(town: Town) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        warm_programs().run(KIOSK[2], ["sync"], town.kiosk("IRM1").environment(), None, 0.2)
+        warm_programs().run(KIOSK[2], ["sync", "--watch"], town.kiosk("IRM1").environment(), None, 0.2)
