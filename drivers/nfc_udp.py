@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import time
 from typing import Any
 
@@ -24,7 +25,10 @@ class Device(nfc.clf.udp.Device):  # type: ignore[misc]
     def __init__(self, host: str, port: int) -> None:
         self._sensing = False
         self._answered = False
-        super().__init__(host, port)
+        # The stock constructor asks for the port's name, and fails where a port has one (9 is "discard").
+        self.addr = (socket.gethostbyname(host), port)
+        self.socket = None
+        self._create_socket()
         self._path = f"udp:{host}:{port}"
         self._vendor_name = ""
         self._device_name = "virtual field"

@@ -218,6 +218,14 @@ def test_a_udp_path_that_is_none_is_missing(path: str) -> None:
     assert caught.value.code == "reader_missing"
 
 
+def test_a_udp_port_that_has_a_name_is_a_port() -> None:
+    frontend = BudgetedFrontend()
+    open_device(find_device("udp:127.0.0.1:9"), frontend)  # RFC 863: discard
+    assert frontend.device is not None
+    assert frontend.device.addr == ("127.0.0.1", 9)
+    frontend.close()
+
+
 def test_the_budget_cuts_time_outs_and_ends_exchanges() -> None:
     now = 100.0
     seen: list[float] = []

@@ -37,5 +37,7 @@ def test_what_it_is_given_comes_in(town: Town) -> None:
 
 
 def test_one_that_takes_too_long_is_ended(town: Town) -> None:
+    """An empty field is waited for."""
+    words = ["read", "nfc", "--device", "udp:127.0.0.1:9", "--once", "--timeout", "60"]
     with pytest.raises(subprocess.TimeoutExpired):
-        warm_programs().run(KIOSK[2], ["sync", "--watch"], town.kiosk("IRM1").environment(), None, 0.2)
+        warm_programs().run(KIOSK[2], words, town.kiosk("IRM1").environment(), None, 0.5)
